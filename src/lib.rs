@@ -1,0 +1,16 @@
+//! Signinel: watches Microsoft Entra sign-in logs for workload identities.
+//!
+//! The modules stand in the order in which a sign-in walks through them. A module imports only from
+//! those above it; `tests/integration/architecture.rs` holds the order.
+
+/// The words that all others share.
+pub mod model;
+
+/// The time, and nothing else.
+pub mod clock;
+
+/// What the operator decides.
+pub mod config;
+
+/// What can be said of an incident.
+pub mod diagnose;

@@ -1,0 +1,17 @@
+//! The words of the path: plain values that every other module shares and that know nobody.
+
+mod delivery;
+mod event;
+mod finding;
+mod id;
+mod incident;
+mod record;
+mod severity;
+
+pub use delivery::{Delivery, TellReason};
+pub use event::{Event, Facet, Identity, Resource, SignInType};
+pub use finding::{Draft, Finding, NAMED_AT_MOST};
+pub use id::{DeliveryId, EventId, FindingId, IncidentId};
+pub use incident::{Incident, IncidentState, NamedIdentity, ResolvedBy};
+pub use record::{Form, RawRecord, Rejected};
+pub use severity::Severity;
