@@ -48,6 +48,8 @@ create table findings (
     amended_at integer,
     -- Set when later arrivals took the finding back; such a row only tells the story.
     withdrawn_at integer,
+    -- 1 while its rule, which was changed, has not yet confirmed it.
+    unconfirmed integer not null default 0,
     incident_id integer,
     -- 1 until `incidents` has taken the last change into account.
     ungrouped integer not null default 1

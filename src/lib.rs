@@ -14,3 +14,6 @@ pub mod config;
 
 /// What can be said of an incident.
 pub mod diagnose;
+
+/// The rows that the stages meet at.
+pub mod store;

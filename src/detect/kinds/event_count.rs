@@ -1,0 +1,39 @@
+//! So many events in so long: Sigma's `event_count` over a sliding window of event time.
+
+use serde::{Deserialize, Serialize};
+
+use super::Occurrence;
+use super::window::{Condition, Windowed};
+use crate::model::Draft;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventCount {
+    /// Microseconds.
+    pub timespan: i64,
+    pub condition: Condition,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State(Windowed);
+
+impl State {
+    pub(super) fn open(&self) -> Vec<&Draft> {
+        self.0.open.iter().collect()
+    }
+}
+
+impl EventCount {
+    pub(super) fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
+        let window = &mut state.0;
+        window.advance(event, self.timespan, |_| ());
+        // Where "enough" is known, that many of the latest events decide: the events between a
+        // finding and the next window that meets the condition are always fewer.
+        if let Some(enough) = self.condition.enough() {
+            while window.marks.len() as u64 > enough.max(1) {
+                window.marks.pop_front();
+            }
+        }
+        let is_met = self.condition.holds(window.marks.len() as u64);
+        window.judge(is_met, event.at, self.timespan, closed);
+    }
+}

@@ -1,0 +1,71 @@
+//! A value that this group never showed before, once the group is known well enough to say so.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::Occurrence;
+use super::window::{Mark, absorb, begin};
+use crate::model::Draft;
+
+/// Values of one group that are remembered. A group that shows more is new all the time: nothing is
+/// found in it any more.
+const VALUES_AT_MOST: usize = 1_000;
+
+const DAY: i64 = 86_400_000_000;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirstSeen {
+    /// Microseconds for which events of a new value are its evidence.
+    pub timespan: i64,
+    /// Microseconds for which a group must have been known.
+    pub learn_for: i64,
+    /// Events that a group must have shown before.
+    pub learn_events: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    first_at: Option<i64>,
+    /// Events so far, counted no further than the rule asks.
+    events: u64,
+    known: BTreeSet<String>,
+    open: Vec<(String, Draft)>,
+}
+
+impl State {
+    pub(super) fn open(&self) -> Vec<&Draft> {
+        self.open.iter().map(|(_, draft)| draft).collect()
+    }
+}
+
+impl FirstSeen {
+    pub(super) fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
+        let over = |draft: &Draft| draft.started_at.saturating_add(self.timespan) <= event.at;
+        closed.extend(state.open.extract_if(.., |(_, draft)| over(draft)).map(|(_, draft)| draft));
+        let first_at = *state.first_at.get_or_insert(event.at);
+        if !event.value.is_empty() {
+            self.value(state, event, event.at - first_at);
+        }
+        state.events = (state.events + 1).min(self.learn_events);
+    }
+
+    fn value(&self, state: &mut State, event: &Occurrence<'_>, known_for: i64) {
+        let mark = Mark::from(event);
+        if let Some((_, draft)) = state.open.iter_mut().find(|(value, _)| *value == event.value) {
+            absorb(draft, &mark);
+            return;
+        }
+        if state.known.len() >= VALUES_AT_MOST || state.known.contains(&*event.value) {
+            return;
+        }
+        if known_for >= self.learn_for && state.events >= self.learn_events {
+            let mut draft = begin([&mark]).expect("it has one mark");
+            draft.measures.insert("value".to_owned(), event.value.to_string());
+            draft.measures.insert("known_values".to_owned(), state.known.len().to_string());
+            draft.measures.insert("learned_days".to_owned(), (known_for / DAY).to_string());
+            state.open.push((event.value.to_string(), draft));
+        }
+        state.known.insert(event.value.to_string());
+    }
+}

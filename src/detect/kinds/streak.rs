@@ -1,0 +1,47 @@
+//! So many in a row with none between that breaks the run, however slow.
+
+use serde::{Deserialize, Serialize};
+
+use super::window::{Mark, absorb, begin};
+use super::{Occurrence, Role};
+use crate::model::Draft;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Streak {
+    /// Events in a row that make a finding.
+    pub length: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// The run so far, while it is shorter than a finding.
+    run: Vec<Mark>,
+    open: Option<Draft>,
+}
+
+impl State {
+    pub(super) fn open(&self) -> Vec<&Draft> {
+        self.open.iter().collect()
+    }
+}
+
+impl Streak {
+    pub(super) fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
+        if event.role == Role::Breaks {
+            state.run.clear();
+            closed.extend(state.open.take());
+            return;
+        }
+        let mark = Mark::from(event);
+        match &mut state.open {
+            Some(open) => absorb(open, &mark),
+            None => {
+                state.run.push(mark);
+                if state.run.len() as u64 >= self.length {
+                    state.open = begin(&state.run);
+                    state.run.clear();
+                }
+            }
+        }
+    }
+}

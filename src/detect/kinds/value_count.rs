@@ -1,0 +1,72 @@
+//! So many different values in so long: Sigma's `value_count` over a sliding window of event time.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::Occurrence;
+use super::window::{Condition, Windowed};
+use crate::model::Draft;
+
+/// Events a window holds at most; past that the oldest are let go and counted in the finding.
+const WINDOW_AT_MOST: usize = 50_000;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValueCount {
+    /// Microseconds.
+    pub timespan: i64,
+    pub condition: Condition,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    window: Windowed,
+    /// The values of the window's events, in their order.
+    values: VecDeque<String>,
+    /// How often each value is in the window.
+    counts: BTreeMap<String, u64>,
+    evicted: u64,
+}
+
+impl State {
+    pub(super) fn open(&self) -> Vec<&Draft> {
+        self.window.open.iter().collect()
+    }
+
+    fn let_go(values: &mut VecDeque<String>, counts: &mut BTreeMap<String, u64>) {
+        let Some(value) = values.pop_front() else { return };
+        if let Some(count) = counts.get_mut(&value) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&value);
+            }
+        }
+    }
+}
+
+impl ValueCount {
+    /// An event without the value is not of the rule: it says nothing of how many there are.
+    pub(super) fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
+        if event.value.is_empty() {
+            return;
+        }
+        let State { window, values, counts, evicted } = state;
+        window.advance(event, self.timespan, |_| State::let_go(values, counts));
+        values.push_back(event.value.to_string());
+        *counts.entry(event.value.to_string()).or_default() += 1;
+        while window.marks.len() > WINDOW_AT_MOST {
+            window.marks.pop_front();
+            State::let_go(values, counts);
+            *evicted += 1;
+        }
+        let distinct = counts.len() as u64;
+        window.judge(self.condition.holds(distinct), event.at, self.timespan, closed);
+        if let Some(open) = &mut window.open {
+            let most = open.measures.get("distinct").and_then(|most| most.parse().ok()).unwrap_or(0);
+            open.measures.insert("distinct".to_owned(), distinct.max(most).to_string());
+            if *evicted > 0 {
+                open.measures.insert("evicted".to_owned(), evicted.to_string());
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! A rule: one file of `rules/`, read and checked.
+
+use std::collections::HashMap;
+
+use rsigma_parser::{ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType, SigmaRule, WindowMode};
+use serde::Deserialize;
+
+use super::fields::Field;
+use super::kinds::{Condition, EventCount, FirstSeen, Kind, Streak, ValueCount};
+use crate::model::Severity;
+
+const SECOND: i64 = 1_000_000;
+
+/// What is under `signinel:` in a rule file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Extension {
+    pub kind: Option<ExtensionKind>,
+    pub category: String,
+    /// Rules whose events end a streak.
+    pub broken_by: Vec<String>,
+    pub learn_for: Option<String>,
+    pub learn_events: u64,
+    pub why: String,
+    pub first_steps: Vec<String>,
+    pub unknown: Vec<String>,
+    pub tests: Vec<RuleTest>,
+}
+
+/// The kinds that Sigma has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExtensionKind {
+    Streak,
+    FirstSeen,
+}
+
+/// One of a rule's own tests: so many findings of such events, or whether each event matches.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleTest {
+    pub name: String,
+    pub finds: Option<usize>,
+    pub matches: Option<bool>,
+    /// Fields by name, and `at`, `repeat`, `every`; see `rules/README.md`.
+    pub events: Vec<HashMap<String, yaml_serde::Value>>,
+}
+
+/// What a person is told of a rule.
+#[derive(Clone, Debug, Default)]
+pub struct RuleText {
+    pub title: String,
+    pub description: String,
+    pub why: String,
+    pub first_steps: Vec<String>,
+    pub unknown: Vec<String>,
+    pub false_positives: Vec<String>,
+    pub tags: Vec<String>,
+}
+
+/// A detection: which single events a rule is about.
+#[derive(Clone, Debug)]
+pub struct Detection {
+    pub name: String,
+    pub rule: SigmaRule,
+    pub extension: Extension,
+    /// The fields it reads that we have.
+    pub fields: Vec<Field>,
+    /// The fields it reads that no event of ours has.
+    pub unknown_fields: Vec<String>,
+}
+
+/// A rule that finds.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub name: String,
+    pub level: Severity,
+    pub category: String,
+    pub kind: Kind,
+    /// Names of the detections whose events count, and of those whose events break.
+    pub counted: Vec<String>,
+    pub broken_by: Vec<String>,
+    pub group_by: Vec<Field>,
+    /// The field whose values are counted, for kinds that have one.
+    pub value: Option<Field>,
+    pub text: RuleText,
+    pub tests: Vec<RuleTest>,
+    /// Changes whenever something changes that decides what it finds.
+    pub fingerprint: String,
+}
+
+/// The extension of a rule; the sentence says what is wrong with it.
+pub(super) fn extension(attributes: &HashMap<String, yaml_serde::Value>) -> Result<Extension, String> {
+    match attributes.get("signinel") {
+        None => Ok(Extension::default()),
+        Some(value) => yaml_serde::from_value(value.clone()).map_err(|error| format!("`signinel`: {error}")),
+    }
+}
+
+/// A rule of a correlation. All that is wrong comes at once.
+pub(super) fn correlation(name: &str, rule: &CorrelationRule, extension: &Extension) -> Result<Rule, Vec<String>> {
+    let mut faults = Vec::new();
+    let kind = kind(rule, extension).map_err(|fault| faults.push(fault)).ok();
+    let group_by = fields(&rule.group_by, "group-by", &mut faults);
+    let value = value_field(rule, &mut faults);
+    if rule.window != WindowMode::Sliding {
+        faults.push(format!("`window: {}` is not evaluated here: leave it out for a sliding window", rule.window.as_str()));
+    }
+    let needs_value = matches!(kind, Some(Kind::ValueCount(_) | Kind::FirstSeen(_)));
+    if needs_value && value.is_none() && faults.is_empty() {
+        faults.push("`condition.field` is missing: say whose values are counted".to_owned());
+    }
+    let text = RuleText {
+        title: rule.title.clone(),
+        description: rule.description.clone().unwrap_or_default(),
+        why: extension.why.clone(),
+        first_steps: extension.first_steps.clone(),
+        unknown: extension.unknown.clone(),
+        false_positives: rule.falsepositives.clone(),
+        tags: rule.tags.clone(),
+    };
+    match kind {
+        Some(kind) if faults.is_empty() => Ok(Rule {
+            name: name.to_owned(),
+            level: severity(rule.level),
+            category: extension.category.clone(),
+            kind,
+            counted: rule.rules.clone(),
+            broken_by: extension.broken_by.clone(),
+            group_by,
+            value,
+            text,
+            tests: extension.tests.clone(),
+            fingerprint: String::new(),
+        }),
+        _ => Err(faults),
+    }
+}
+
+/// The rule of a detection that stands alone: each event is worth a finding, those of one identity
+/// within an hour of each other make one.
+pub(super) fn standalone(detection: &Detection) -> Rule {
+    let rule = &detection.rule;
+    Rule {
+        name: detection.name.clone(),
+        level: severity(rule.level),
+        category: detection.extension.category.clone(),
+        kind: Kind::EventCount(EventCount {
+            timespan: 3_600 * SECOND,
+            condition: Condition(vec![(ConditionOperator::Gte, 1)]),
+        }),
+        counted: vec![detection.name.clone()],
+        broken_by: Vec::new(),
+        group_by: vec![Field::TenantId, Field::Identity],
+        value: None,
+        text: RuleText {
+            title: rule.title.clone(),
+            description: rule.description.clone().unwrap_or_default(),
+            why: detection.extension.why.clone(),
+            first_steps: detection.extension.first_steps.clone(),
+            unknown: detection.extension.unknown.clone(),
+            false_positives: rule.falsepositives.clone(),
+            tags: rule.tags.clone(),
+        },
+        tests: detection.extension.tests.clone(),
+        fingerprint: String::new(),
+    }
+}
+
+fn kind(rule: &CorrelationRule, extension: &Extension) -> Result<Kind, String> {
+    let timespan = i64::try_from(rule.timespan.seconds)
+        .ok()
+        .and_then(|seconds| seconds.checked_mul(SECOND))
+        .filter(|timespan| *timespan > 0)
+        .ok_or("`timespan` must be longer than nothing")?;
+    let CorrelationCondition::Threshold { predicates, .. } = &rule.condition else {
+        return Err("`condition` must compare a count, such as `gte: 10`".to_owned());
+    };
+    let condition = Condition(predicates.clone());
+    match (extension.kind, rule.correlation_type) {
+        (Some(ExtensionKind::Streak), _) => match predicates.as_slice() {
+            [(ConditionOperator::Gte, length)] if *length > 0 => Ok(Kind::Streak(Streak { length: *length })),
+            _ => Err("a streak's `condition` is `gte` and a number above 0".to_owned()),
+        },
+        (Some(ExtensionKind::FirstSeen), _) => Ok(Kind::FirstSeen(FirstSeen {
+            timespan,
+            learn_for: learn_for(extension)?,
+            learn_events: extension.learn_events,
+        })),
+        (None, CorrelationType::EventCount) => Ok(Kind::EventCount(EventCount { timespan, condition })),
+        (None, CorrelationType::ValueCount) => Ok(Kind::ValueCount(ValueCount { timespan, condition })),
+        (None, other) => Err(format!("`type: {}` is not evaluated yet", other.as_str())),
+    }
+}
+
+fn learn_for(extension: &Extension) -> Result<i64, String> {
+    let Some(text) = &extension.learn_for else { return Ok(0) };
+    humantime::parse_duration(text)
+        .ok()
+        .and_then(|duration| i64::try_from(duration.as_micros()).ok())
+        .ok_or_else(|| format!("`learn_for: {text}` is not a span of time: write \"7d\""))
+}
+
+fn value_field(rule: &CorrelationRule, faults: &mut Vec<String>) -> Option<Field> {
+    let CorrelationCondition::Threshold { field: Some(names), .. } = &rule.condition else { return None };
+    if names.len() > 1 {
+        faults.push("`condition.field` names several fields; one is evaluated".to_owned());
+    }
+    fields(names, "condition.field", faults).first().copied()
+}
+
+fn fields(names: &[String], key: &str, faults: &mut Vec<String>) -> Vec<Field> {
+    let mut known = Vec::new();
+    for name in names {
+        match Field::named(name) {
+            // An identity is one only within its tenant.
+            Some(Field::Identity) => known.extend([Field::TenantId, Field::Identity]),
+            Some(field) => known.push(field),
+            None => faults.push(format!("`{key}`: events have no field `{name}`; `rules/README.md` lists those they have")),
+        }
+    }
+    known
+}
+
+pub(super) fn severity(level: Option<rsigma_parser::Level>) -> Severity {
+    level.map_or(Severity::Informational, |level| level.as_str().parse().unwrap_or_default())
+}

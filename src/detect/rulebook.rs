@@ -1,0 +1,220 @@
+//! All rules of a folder, or those in the binary: read, checked, and every fault of every file told.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use include_dir::{Dir, include_dir};
+use rsigma_parser::{Detection as Tree, FilterRule, parse_sigma_yaml};
+
+use super::fields::Field;
+use super::rule::{self, Detection, Rule};
+use crate::model::EventId;
+
+/// The rules that come with the program.
+static DEFAULT_RULES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules");
+
+/// Goes into every fingerprint: what a fold means is part of what a rule finds.
+const SEMANTICS: &str = "1";
+
+/// One thing that is wrong with a rule file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {sentence}", file.display())]
+pub struct RuleFault {
+    pub file: PathBuf,
+    pub sentence: String,
+}
+
+/// The rules in force, by name.
+#[derive(Clone, Debug, Default)]
+pub struct Rulebook {
+    pub detections: BTreeMap<String, Detection>,
+    pub filters: Vec<FilterRule>,
+    pub rules: BTreeMap<String, Rule>,
+}
+
+impl Rulebook {
+    /// The rules in the binary. They are tested, so a fault here is a broken build.
+    pub fn embedded() -> Result<Self, Vec<RuleFault>> {
+        let mut files = Vec::new();
+        embedded_files(&DEFAULT_RULES, &mut files);
+        Self::read(&files)
+    }
+
+    /// The rules of a folder and the folders in it.
+    pub fn folder(folder: &Path) -> Result<Self, Vec<RuleFault>> {
+        let mut files = Vec::new();
+        folder_files(folder, &mut files).map_err(|fault| vec![fault])?;
+        files.sort();
+        Self::read(&files)
+    }
+
+    /// Reads files given as path and text.
+    pub fn read(files: &[(PathBuf, String)]) -> Result<Self, Vec<RuleFault>> {
+        let mut reading = Reading::default();
+        for (file, text) in files {
+            reading.file(file, text);
+        }
+        reading.finish()
+    }
+
+    /// The name a correlation means: a rule may be referred to by name, id or title.
+    fn resolve(&self, reference: &str) -> Option<&Detection> {
+        self.detections.get(reference).or_else(|| {
+            self.detections.values().find(|detection| {
+                detection.rule.id.as_deref() == Some(reference)
+                    || detection.rule.name.as_deref() == Some(reference)
+            })
+        })
+    }
+}
+
+fn embedded_files(folder: &Dir<'_>, files: &mut Vec<(PathBuf, String)>) {
+    for file in folder.files().filter(|file| is_rule(file.path())) {
+        let text = file.contents_utf8().unwrap_or_default().to_owned();
+        files.push((Path::new("rules").join(file.path()), text));
+    }
+    for folder in folder.dirs() {
+        embedded_files(folder, files);
+    }
+}
+
+fn folder_files(folder: &Path, files: &mut Vec<(PathBuf, String)>) -> Result<(), RuleFault> {
+    let fault = |file: &Path, error: &std::io::Error| RuleFault {
+        file: file.to_path_buf(),
+        sentence: format!("cannot be read: {error}"),
+    };
+    for entry in fs::read_dir(folder).map_err(|error| fault(folder, &error))? {
+        let path = entry.map_err(|error| fault(folder, &error))?.path();
+        if path.is_dir() {
+            folder_files(&path, files)?;
+        } else if is_rule(&path) {
+            let text = fs::read_to_string(&path).map_err(|error| fault(&path, &error))?;
+            files.push((path, text));
+        }
+    }
+    Ok(())
+}
+
+fn is_rule(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml")
+}
+
+#[derive(Default)]
+struct Reading {
+    book: Rulebook,
+    correlations: Vec<(PathBuf, Rule, bool)>,
+    faults: Vec<RuleFault>,
+}
+
+impl Reading {
+    fn fault(&mut self, file: &Path, sentence: impl Into<String>) {
+        self.faults.push(RuleFault { file: file.to_path_buf(), sentence: sentence.into() });
+    }
+
+    fn file(&mut self, file: &Path, text: &str) {
+        let collection = match parse_sigma_yaml(text) {
+            Ok(collection) => collection,
+            Err(error) => return self.fault(file, error.to_string()),
+        };
+        for error in &collection.errors {
+            self.fault(file, error.clone());
+        }
+        if collection.is_empty() && collection.errors.is_empty() {
+            return self.fault(file, "holds no rule");
+        }
+        let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        if self.book.detections.contains_key(&name) || self.correlations.iter().any(|(_, rule, _)| rule.name == name) {
+            return self.fault(file, format!("there are two rules named `{name}`; the file's name is the rule's"));
+        }
+        for rule in collection.rules {
+            match rule::extension(&rule.custom_attributes) {
+                Ok(extension) => self.detection(&name, rule, extension),
+                Err(sentence) => self.fault(file, sentence),
+            }
+        }
+        for correlation in &collection.correlations {
+            let read = rule::extension(&correlation.custom_attributes)
+                .map_err(|sentence| vec![sentence])
+                .and_then(|extension| rule::correlation(&name, correlation, &extension));
+            match read {
+                Ok(rule) => self.correlations.push((file.to_path_buf(), rule, correlation.generate)),
+                Err(sentences) => sentences.into_iter().for_each(|sentence| self.fault(file, sentence)),
+            }
+        }
+        self.book.filters.extend(collection.filters);
+    }
+
+    fn detection(&mut self, name: &str, mut rule: rsigma_parser::SigmaRule, extension: rule::Extension) {
+        let mut names = Vec::new();
+        rule.detection.named.values().for_each(|tree| field_names(tree, &mut names));
+        let fields = names.iter().filter_map(|name| Field::named(name)).collect();
+        let unknown_fields = names.into_iter().filter(|name| Field::named(name).is_none()).collect();
+        // The engine tells matches by id; the name is one that is always there and only once.
+        rule.id = Some(name.to_owned());
+        let detection = Detection { name: name.to_owned(), rule, extension, fields, unknown_fields };
+        self.book.detections.insert(name.to_owned(), detection);
+    }
+
+    /// Ties correlations to their detections and lets detections that none refers to stand alone.
+    fn finish(mut self) -> Result<Rulebook, Vec<RuleFault>> {
+        let mut referred = Vec::new();
+        let mut generated = Vec::new();
+        for (file, mut rule, generate) in std::mem::take(&mut self.correlations) {
+            for references in [&mut rule.counted, &mut rule.broken_by] {
+                for reference in references {
+                    match self.book.resolve(reference) {
+                        Some(detection) => reference.clone_from(&detection.name),
+                        None => self.faults.push(RuleFault {
+                            file: file.clone(),
+                            sentence: format!("refers to `{reference}`, and there is no such detection rule"),
+                        }),
+                    }
+                }
+            }
+            referred.extend(rule.counted.iter().chain(&rule.broken_by).cloned());
+            if generate {
+                generated.extend(rule.counted.iter().cloned());
+            }
+            self.book.rules.insert(rule.name.clone(), rule);
+        }
+        let alone: Vec<Rule> = self
+            .book
+            .detections
+            .values()
+            .filter(|detection| detection.extension.category != "building_block")
+            .filter(|detection| !referred.contains(&detection.name) || generated.contains(&detection.name))
+            .map(rule::standalone)
+            .collect();
+        self.book.rules.extend(alone.into_iter().map(|rule| (rule.name.clone(), rule)));
+        self.book.print_fingers();
+        if self.faults.is_empty() { Ok(self.book) } else { Err(self.faults) }
+    }
+}
+
+impl Rulebook {
+    /// Gives every rule the digest of all that decides what it finds.
+    fn print_fingers(&mut self) {
+        let filters = format!("{:?}", self.filters);
+        for rule in self.rules.values_mut() {
+            let mut text = format!("{SEMANTICS} {:?} {:?} {:?} {filters}", rule.kind, rule.group_by, rule.value);
+            for name in rule.counted.iter().chain(&rule.broken_by) {
+                let Some(detection) = self.detections.get(name) else { continue };
+                let named: BTreeMap<_, _> = detection.rule.detection.named.iter().collect();
+                text += &format!(" {named:?} {:?}", detection.rule.detection.conditions);
+            }
+            rule.fingerprint = EventId::digest(text.as_bytes()).to_string();
+        }
+    }
+}
+
+/// Every field that a detection names.
+fn field_names(tree: &Tree, names: &mut Vec<String>) {
+    match tree {
+        Tree::AllOf(items) => {
+            names.extend(items.iter().filter_map(|item| item.field.name.clone()));
+        }
+        Tree::AnyOf(trees) => trees.iter().for_each(|tree| field_names(tree, names)),
+        _ => {}
+    }
+}

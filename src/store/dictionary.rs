@@ -1,0 +1,245 @@
+//! The numbers of identities, resources, facets and texts, remembered between batches.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use foldhash::fast::RandomState;
+use sqlx::SqliteConnection;
+
+use super::StoreError;
+use super::batch::{Batch, Named};
+
+/// Entries of one kind after which the memory of that kind is emptied; the database still knows.
+const REMEMBERED_AT_MOST: usize = 200_000;
+
+/// Staleness of `named_at` that is put up with until [`Dictionary::flush`], in microseconds. It saves
+/// one write per identity and batch.
+const NAMED_AT_SLACK: i64 = 3_600_000_000;
+
+#[derive(Debug, Clone)]
+struct Known {
+    id: i64,
+    values: [String; 4],
+    named_at: i64,
+    stored_at: i64,
+}
+
+/// What the database has already numbered.
+#[derive(Debug, Default)]
+pub(super) struct Dictionary {
+    identities: HashMap<(String, String), Known, RandomState>,
+    resources: HashMap<(String, String), Known, RandomState>,
+    facets: HashMap<String, i64, RandomState>,
+    texts: HashMap<String, i64, RandomState>,
+    /// Entries forgotten because there were too many.
+    pub(super) evicted: u64,
+}
+
+/// The database's numbers for the places of one batch.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    pub(super) identities: Vec<i64>,
+    pub(super) resources: Vec<i64>,
+    pub(super) facets: Vec<i64>,
+    pub(super) texts: Vec<i64>,
+}
+
+impl Dictionary {
+    /// Finds or makes the number of everything in the batch. When the transaction is given up, so must
+    /// be this dictionary: it would know rows that are not there.
+    pub(super) async fn resolve(
+        &mut self,
+        connection: &mut SqliteConnection,
+        batch: &Batch,
+    ) -> Result<Numbers, StoreError> {
+        self.bound();
+        let mut numbers = Numbers::default();
+        for named in &batch.identities {
+            numbers
+                .identities
+                .push(name(&mut self.identities, connection, &IDENTITY, named).await?);
+        }
+        for named in &batch.resources {
+            numbers.resources.push(name(&mut self.resources, connection, &RESOURCE, named).await?);
+        }
+        for facet in &batch.facets {
+            numbers.facets.push(number(&mut self.facets, connection, FACET, facet).await?);
+        }
+        for text in &batch.texts {
+            numbers.texts.push(number(&mut self.texts, connection, TEXT, text).await?);
+        }
+        Ok(numbers)
+    }
+
+    /// Writes the times of names that were put off.
+    pub(super) async fn flush(
+        &mut self,
+        connection: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
+        for (sql, known) in [(IDENTITY, &mut self.identities), (RESOURCE, &mut self.resources)]
+            .into_iter()
+            .flat_map(|(sql, all)| all.values_mut().map(move |known| (sql, known)))
+        {
+            if known.named_at > known.stored_at {
+                store_name(connection, &sql, known).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Only what has nothing put off may be forgotten alone; so a kind that is too large is emptied
+    /// when all of it is stored, which [`resolve`](Self::resolve) finds before each batch.
+    fn bound(&mut self) {
+        for all in [&mut self.identities, &mut self.resources] {
+            if all.len() > REMEMBERED_AT_MOST {
+                let before = all.len();
+                all.retain(|_, known| known.named_at > known.stored_at);
+                self.evicted += (before - all.len()) as u64;
+            }
+        }
+        for all in [&mut self.facets, &mut self.texts] {
+            if all.len() > REMEMBERED_AT_MOST {
+                self.evicted += all.len() as u64;
+                all.clear();
+            }
+        }
+    }
+}
+
+/// The statements of one kind of named thing.
+#[derive(Clone, Copy)]
+struct NamedSql {
+    find: &'static str,
+    insert: &'static str,
+    update: &'static str,
+}
+
+const IDENTITY: NamedSql = NamedSql {
+    find: "select id, service_principal_id, app_id, name, arm_resource_id, named_at \
+           from identities where tenant_id = $1 and key = $2",
+    insert: "insert into identities \
+             (tenant_id, key, service_principal_id, app_id, name, arm_resource_id, named_at) \
+             values ($1, $2, $3, $4, $5, $6, $7) returning id",
+    update: "update identities set service_principal_id = $2, app_id = $3, name = $4, \
+             arm_resource_id = $5, named_at = $6 where id = $1",
+};
+
+/// `$1` is the tenant, which a resource has not: its statements leave it out of the table.
+const RESOURCE: NamedSql = NamedSql {
+    find: "select id, resource_id, name, service_principal_id, '', named_at \
+           from resources where $1 = '' and key = $2",
+    insert: "insert into resources (key, resource_id, name, service_principal_id, named_at) \
+             select $2, $3, $4, $5, $7 where $1 = '' and $6 = '' returning id",
+    update: "update resources set resource_id = $2, name = $3, service_principal_id = $4, \
+             named_at = $6 where id = $1 and $5 = ''",
+};
+
+async fn name(
+    all: &mut HashMap<(String, String), Known, RandomState>,
+    connection: &mut SqliteConnection,
+    sql: &NamedSql,
+    named: &Named,
+) -> Result<i64, StoreError> {
+    if !all.contains_key(&named.key) {
+        let known = match find_named(connection, sql, named).await? {
+            Some(known) => known,
+            None => insert_named(connection, sql, named).await?,
+        };
+        all.insert(named.key.clone(), known);
+    }
+    let known = all.get_mut(&named.key).expect("it was put in above");
+    if named.at.0 > known.named_at {
+        known.named_at = named.at.0;
+        if known.values != named.values || known.named_at - known.stored_at > NAMED_AT_SLACK {
+            known.values.clone_from(&named.values);
+            store_name(connection, sql, known).await?;
+        }
+    }
+    Ok(known.id)
+}
+
+async fn find_named(
+    connection: &mut SqliteConnection,
+    sql: &NamedSql,
+    named: &Named,
+) -> Result<Option<Known>, StoreError> {
+    let row: Option<(i64, String, String, String, String, i64)> = sqlx::query_as(sql.find)
+        .bind(&named.key.0)
+        .bind(&named.key.1)
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.map(|(id, a, b, c, d, named_at)| Known {
+        id,
+        values: [a, b, c, d],
+        named_at,
+        stored_at: named_at,
+    }))
+}
+
+async fn insert_named(
+    connection: &mut SqliteConnection,
+    sql: &NamedSql,
+    named: &Named,
+) -> Result<Known, StoreError> {
+    let id = sqlx::query_scalar(sql.insert)
+        .bind(&named.key.0)
+        .bind(&named.key.1)
+        .bind(&named.values[0])
+        .bind(&named.values[1])
+        .bind(&named.values[2])
+        .bind(&named.values[3])
+        .bind(named.at.0)
+        .fetch_one(connection)
+        .await?;
+    Ok(Known { id, values: named.values.clone(), named_at: named.at.0, stored_at: named.at.0 })
+}
+
+async fn store_name(
+    connection: &mut SqliteConnection,
+    sql: &NamedSql,
+    known: &mut Known,
+) -> Result<(), StoreError> {
+    sqlx::query(sql.update)
+        .bind(known.id)
+        .bind(&known.values[0])
+        .bind(&known.values[1])
+        .bind(&known.values[2])
+        .bind(&known.values[3])
+        .bind(known.named_at)
+        .execute(connection)
+        .await?;
+    known.stored_at = known.named_at;
+    Ok(())
+}
+
+/// The statements of one kind of text: find, insert.
+type TextSql = (&'static str, &'static str);
+
+const FACET: TextSql = (
+    "select id from facets where value = $1",
+    "insert into facets (value) values ($1) returning id",
+);
+const TEXT: TextSql =
+    ("select id from texts where text = $1", "insert into texts (text) values ($1) returning id");
+
+async fn number<K>(
+    all: &mut HashMap<K, i64, RandomState>,
+    connection: &mut SqliteConnection,
+    (find, insert): TextSql,
+    text: &str,
+) -> Result<i64, StoreError>
+where
+    K: Hash + Eq + From<String> + std::borrow::Borrow<str>,
+{
+    if let Some(id) = all.get(text) {
+        return Ok(*id);
+    }
+    let found: Option<i64> =
+        sqlx::query_scalar(find).bind(text).fetch_optional(&mut *connection).await?;
+    let id = match found {
+        Some(id) => id,
+        None => sqlx::query_scalar(insert).bind(text).fetch_one(connection).await?,
+    };
+    all.insert(K::from(text.to_owned()), id);
+    Ok(id)
+}

@@ -1,0 +1,38 @@
+//! The steps of `migrations/`, in order, inside the binary.
+
+use std::borrow::Cow;
+
+use sqlx::SqlStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+macro_rules! steps {
+    ($($version:literal $name:literal),+ $(,)?) => {
+        &[$(($version, $name, include_str!(concat!("../../migrations/", $name, ".sql")))),+]
+    };
+}
+
+/// Number, name and text of each step. A new step is one line here.
+const STEPS: &[(i64, &str, &str)] = steps![
+    1 "0001_events",
+    2 "0002_heads",
+    3 "0003_findings",
+    4 "0004_incidents",
+    5 "0005_deliveries",
+];
+
+/// All steps.
+pub(super) fn all() -> Migrator {
+    let steps = STEPS
+        .iter()
+        .map(|(version, name, sql)| {
+            Migration::new(
+                *version,
+                Cow::Borrowed(*name),
+                MigrationType::Simple,
+                SqlStr::from_static(sql),
+                false,
+            )
+        })
+        .collect();
+    Migrator::with_migrations(steps)
+}

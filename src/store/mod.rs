@@ -1,0 +1,155 @@
+//! The one place with SQL: a SQLite file that the stages meet at.
+
+mod blocks;
+mod dictionary;
+mod events;
+mod migrations;
+mod names;
+mod sources;
+
+/// What an ingest hands over at once.
+pub mod batch;
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Sqlite, Transaction};
+use tokio::sync::Mutex;
+
+use dictionary::Dictionary;
+
+pub use batch::{Batch, Fetched, Reject};
+pub use events::{EventRow, Stretch};
+pub use names::{KnownIdentity, Names};
+pub use sources::{Head, Tally};
+
+/// Why the database could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error(
+        "cannot open the database {path}: {reason}; check that the folder exists and can be written"
+    )]
+    Open { path: String, reason: String },
+    #[error("`{0}` is not a database address: write sqlite://FILE")]
+    Address(String),
+    #[error("the disk is full: nothing was lost, make room and start again")]
+    Full,
+    #[error("the database is not as this program left it: {0}")]
+    Corrupt(String),
+    #[error("the database: {0}")]
+    Sql(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let code =
+            error.as_database_error().and_then(|error| error.code().map(|code| code.to_string()));
+        match code.as_deref() {
+            // SQLITE_FULL
+            Some("13") => Self::Full,
+            _ => Self::Sql(error),
+        }
+    }
+}
+
+/// An open transaction on the one writing connection.
+pub type Writing = Transaction<'static, Sqlite>;
+
+/// The database: one writer, many readers.
+pub struct Store {
+    /// One connection, so that writers queue here and not in SQLite.
+    writer: SqlitePool,
+    readers: SqlitePool,
+    dictionary: Mutex<Dictionary>,
+    path: PathBuf,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Store({})", self.path.display())
+    }
+}
+
+/// Pages of the write-ahead log after which it is folded into the file: a larger log than SQLite's
+/// own 1,000 writes each page of a bulk import less often.
+const WAL_PAGES: &str = "20000";
+
+impl Store {
+    /// Opens a database by its address (`sqlite://FILE`), making it and bringing it up to date.
+    pub async fn open(address: &str) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::from_str(address)
+            .map_err(|_| StoreError::Address(address.to_owned()))?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .foreign_keys(false)
+            .busy_timeout(Duration::from_secs(60))
+            .pragma("wal_autocheckpoint", WAL_PAGES)
+            .pragma("cache_size", "-65536")
+            .pragma("temp_store", "memory")
+            .page_size(8192);
+        let path = options.get_filename().to_path_buf();
+        let failed = |error: sqlx::Error| StoreError::Open {
+            path: path.display().to_string(),
+            reason: error
+                .as_database_error()
+                .map_or_else(|| error.to_string(), |error| error.message().to_owned()),
+        };
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(120))
+            .connect_with(options.clone())
+            .await
+            .map_err(failed)?;
+        migrations::all().run(&writer).await.map_err(|error| StoreError::Open {
+            path: path.display().to_string(),
+            reason: error.to_string(),
+        })?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(4)
+            .connect_with(options.read_only(true).create_if_missing(false))
+            .await
+            .map_err(failed)?;
+        Ok(Self { writer, readers, dictionary: Mutex::default(), path })
+    }
+
+    /// Begins to write. It holds all other writers back until it is committed or dropped; dropped, it
+    /// leaves no trace.
+    pub async fn write(&self) -> Result<Writing, StoreError> {
+        Ok(self.writer.begin_with("begin immediate").await?)
+    }
+
+    /// Connections that only read, each seeing what was committed when it began.
+    pub(crate) fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// Where the file is.
+    #[must_use]
+    pub fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    /// Folds the write-ahead log into the file and closes it.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// A time as stored: microseconds since 1970, UTC.
+#[must_use]
+pub fn micros(at: DateTime<Utc>) -> i64 {
+    at.timestamp_micros()
+}
+
+/// A stored time. One that no calendar has becomes the earliest there is.
+#[must_use]
+pub fn time(micros: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(micros).unwrap_or(DateTime::<Utc>::MIN_UTC)
+}
