@@ -17,3 +17,6 @@ pub mod diagnose;
 
 /// The rows that the stages meet at.
 pub mod store;
+
+/// What the rules say of events.
+pub mod detect;

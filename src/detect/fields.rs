@@ -26,22 +26,28 @@ pub enum Part {
 
 /// A set of [`Part`]s.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Parts(u8);
+pub(super) struct Parts(u8);
 
 impl Parts {
     #[must_use]
-    pub fn with(self, part: Part) -> Self {
+    pub(super) fn with(self, part: Part) -> Self {
         Self(self.0 | part as u8)
     }
 
     #[must_use]
-    pub fn has(self, part: Part) -> bool {
+    pub(super) fn has(self, part: Part) -> bool {
         self.0 & part as u8 != 0
+    }
+
+    /// The set as a number, to tell sets apart.
+    #[must_use]
+    pub(super) fn number(self) -> u8 {
+        self.0
     }
 
     /// What of an event these parts are, as numbers; the others are 0.
     #[must_use]
-    pub fn of(self, row: &EventRow) -> [i64; 6] {
+    pub(super) fn of(self, row: &EventRow) -> [i64; 6] {
         let pick = |part: Part, number: i64| if self.has(part) { number } else { 0 };
         [
             pick(Part::Identity, row.identity_id),

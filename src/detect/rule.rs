@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use rsigma_parser::{ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType, SigmaRule, WindowMode};
+use rsigma_parser::{
+    ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType, SigmaRule,
+    WindowMode,
+};
 use serde::Deserialize;
 
 use super::fields::Field;
@@ -19,6 +22,8 @@ pub struct Extension {
     pub category: String,
     /// Rules whose events end a streak.
     pub broken_by: Vec<String>,
+    /// Rules whose events tell how well a group is known; those that count do so anyway.
+    pub learn_from: Vec<String>,
     pub learn_for: Option<String>,
     pub learn_events: u64,
     pub why: String,
@@ -77,9 +82,10 @@ pub struct Rule {
     pub level: Severity,
     pub category: String,
     pub kind: Kind,
-    /// Names of the detections whose events count, and of those whose events break.
+    /// Names of the detections whose events count, break a run, or tell what is usual.
     pub counted: Vec<String>,
     pub broken_by: Vec<String>,
+    pub learn_from: Vec<String>,
     pub group_by: Vec<Field>,
     /// The field whose values are counted, for kinds that have one.
     pub value: Option<Field>,
@@ -90,21 +96,38 @@ pub struct Rule {
 }
 
 /// The extension of a rule; the sentence says what is wrong with it.
-pub(super) fn extension(attributes: &HashMap<String, yaml_serde::Value>) -> Result<Extension, String> {
+pub(super) fn extension(
+    attributes: &HashMap<String, yaml_serde::Value>,
+) -> Result<Extension, String> {
     match attributes.get("signinel") {
         None => Ok(Extension::default()),
-        Some(value) => yaml_serde::from_value(value.clone()).map_err(|error| format!("`signinel`: {error}")),
+        Some(value) => {
+            yaml_serde::from_value(value.clone()).map_err(|error| format!("`signinel`: {error}"))
+        }
     }
 }
 
 /// A rule of a correlation. All that is wrong comes at once.
-pub(super) fn correlation(name: &str, rule: &CorrelationRule, extension: &Extension) -> Result<Rule, Vec<String>> {
+pub(super) fn correlation(
+    name: &str,
+    rule: &CorrelationRule,
+    extension: &Extension,
+) -> Result<Rule, Vec<String>> {
     let mut faults = Vec::new();
     let kind = kind(rule, extension).map_err(|fault| faults.push(fault)).ok();
     let group_by = fields(&rule.group_by, "group-by", &mut faults);
     let value = value_field(rule, &mut faults);
     if rule.window != WindowMode::Sliding {
-        faults.push(format!("`window: {}` is not evaluated here: leave it out for a sliding window", rule.window.as_str()));
+        faults.push(format!(
+            "`window: {}` is not evaluated here: leave it out for a sliding window",
+            rule.window.as_str()
+        ));
+    }
+    if !extension.broken_by.is_empty() && !matches!(kind, Some(Kind::Streak(_))) {
+        faults.push("`broken_by` is for `kind: streak` only".to_owned());
+    }
+    if !extension.learn_from.is_empty() && !matches!(kind, Some(Kind::FirstSeen(_))) {
+        faults.push("`learn_from` is for `kind: first_seen` only".to_owned());
     }
     let needs_value = matches!(kind, Some(Kind::ValueCount(_) | Kind::FirstSeen(_)));
     if needs_value && value.is_none() && faults.is_empty() {
@@ -127,6 +150,7 @@ pub(super) fn correlation(name: &str, rule: &CorrelationRule, extension: &Extens
             kind,
             counted: rule.rules.clone(),
             broken_by: extension.broken_by.clone(),
+            learn_from: extension.learn_from.clone(),
             group_by,
             value,
             text,
@@ -151,6 +175,7 @@ pub(super) fn standalone(detection: &Detection) -> Rule {
         }),
         counted: vec![detection.name.clone()],
         broken_by: Vec::new(),
+        learn_from: Vec::new(),
         group_by: vec![Field::TenantId, Field::Identity],
         value: None,
         text: RuleText {
@@ -179,7 +204,9 @@ fn kind(rule: &CorrelationRule, extension: &Extension) -> Result<Kind, String> {
     let condition = Condition(predicates.clone());
     match (extension.kind, rule.correlation_type) {
         (Some(ExtensionKind::Streak), _) => match predicates.as_slice() {
-            [(ConditionOperator::Gte, length)] if *length > 0 => Ok(Kind::Streak(Streak { length: *length })),
+            [(ConditionOperator::Gte, length)] if *length > 0 => {
+                Ok(Kind::Streak(Streak { length: *length }))
+            }
             _ => Err("a streak's `condition` is `gte` and a number above 0".to_owned()),
         },
         (Some(ExtensionKind::FirstSeen), _) => Ok(Kind::FirstSeen(FirstSeen {
@@ -187,8 +214,12 @@ fn kind(rule: &CorrelationRule, extension: &Extension) -> Result<Kind, String> {
             learn_for: learn_for(extension)?,
             learn_events: extension.learn_events,
         })),
-        (None, CorrelationType::EventCount) => Ok(Kind::EventCount(EventCount { timespan, condition })),
-        (None, CorrelationType::ValueCount) => Ok(Kind::ValueCount(ValueCount { timespan, condition })),
+        (None, CorrelationType::EventCount) => {
+            Ok(Kind::EventCount(EventCount { timespan, condition }))
+        }
+        (None, CorrelationType::ValueCount) => {
+            Ok(Kind::ValueCount(ValueCount { timespan, condition }))
+        }
         (None, other) => Err(format!("`type: {}` is not evaluated yet", other.as_str())),
     }
 }
@@ -202,7 +233,9 @@ fn learn_for(extension: &Extension) -> Result<i64, String> {
 }
 
 fn value_field(rule: &CorrelationRule, faults: &mut Vec<String>) -> Option<Field> {
-    let CorrelationCondition::Threshold { field: Some(names), .. } = &rule.condition else { return None };
+    let CorrelationCondition::Threshold { field: Some(names), .. } = &rule.condition else {
+        return None;
+    };
     if names.len() > 1 {
         faults.push("`condition.field` names several fields; one is evaluated".to_owned());
     }
@@ -216,7 +249,9 @@ fn fields(names: &[String], key: &str, faults: &mut Vec<String>) -> Vec<Field> {
             // An identity is one only within its tenant.
             Some(Field::Identity) => known.extend([Field::TenantId, Field::Identity]),
             Some(field) => known.push(field),
-            None => faults.push(format!("`{key}`: events have no field `{name}`; `rules/README.md` lists those they have")),
+            None => faults.push(format!(
+                "`{key}`: events have no field `{name}`; `rules/README.md` lists those they have"
+            )),
         }
     }
     known
@@ -224,4 +259,11 @@ fn fields(names: &[String], key: &str, faults: &mut Vec<String>) -> Vec<Field> {
 
 pub(super) fn severity(level: Option<rsigma_parser::Level>) -> Severity {
     level.map_or(Severity::Informational, |level| level.as_str().parse().unwrap_or_default())
+}
+
+impl Rule {
+    /// Every detection it refers to.
+    pub fn references(&self) -> impl Iterator<Item = &String> {
+        self.counted.iter().chain(&self.broken_by).chain(&self.learn_from)
+    }
 }

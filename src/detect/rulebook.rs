@@ -123,9 +123,15 @@ impl Reading {
         if collection.is_empty() && collection.errors.is_empty() {
             return self.fault(file, "holds no rule");
         }
-        let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        if self.book.detections.contains_key(&name) || self.correlations.iter().any(|(_, rule, _)| rule.name == name) {
-            return self.fault(file, format!("there are two rules named `{name}`; the file's name is the rule's"));
+        let name =
+            file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        if self.book.detections.contains_key(&name)
+            || self.correlations.iter().any(|(_, rule, _)| rule.name == name)
+        {
+            return self.fault(
+                file,
+                format!("there are two rules named `{name}`; the file's name is the rule's"),
+            );
         }
         for rule in collection.rules {
             match rule::extension(&rule.custom_attributes) {
@@ -138,21 +144,32 @@ impl Reading {
                 .map_err(|sentence| vec![sentence])
                 .and_then(|extension| rule::correlation(&name, correlation, &extension));
             match read {
-                Ok(rule) => self.correlations.push((file.to_path_buf(), rule, correlation.generate)),
-                Err(sentences) => sentences.into_iter().for_each(|sentence| self.fault(file, sentence)),
+                Ok(rule) => {
+                    self.correlations.push((file.to_path_buf(), rule, correlation.generate))
+                }
+                Err(sentences) => {
+                    sentences.into_iter().for_each(|sentence| self.fault(file, sentence))
+                }
             }
         }
         self.book.filters.extend(collection.filters);
     }
 
-    fn detection(&mut self, name: &str, mut rule: rsigma_parser::SigmaRule, extension: rule::Extension) {
+    fn detection(
+        &mut self,
+        name: &str,
+        mut rule: rsigma_parser::SigmaRule,
+        extension: rule::Extension,
+    ) {
         let mut names = Vec::new();
         rule.detection.named.values().for_each(|tree| field_names(tree, &mut names));
         let fields = names.iter().filter_map(|name| Field::named(name)).collect();
-        let unknown_fields = names.into_iter().filter(|name| Field::named(name).is_none()).collect();
+        let unknown_fields =
+            names.into_iter().filter(|name| Field::named(name).is_none()).collect();
         // The engine tells matches by id; the name is one that is always there and only once.
         rule.id = Some(name.to_owned());
-        let detection = Detection { name: name.to_owned(), rule, extension, fields, unknown_fields };
+        let detection =
+            Detection { name: name.to_owned(), rule, extension, fields, unknown_fields };
         self.book.detections.insert(name.to_owned(), detection);
     }
 
@@ -161,18 +178,20 @@ impl Reading {
         let mut referred = Vec::new();
         let mut generated = Vec::new();
         for (file, mut rule, generate) in std::mem::take(&mut self.correlations) {
-            for references in [&mut rule.counted, &mut rule.broken_by] {
+            for references in [&mut rule.counted, &mut rule.broken_by, &mut rule.learn_from] {
                 for reference in references {
                     match self.book.resolve(reference) {
                         Some(detection) => reference.clone_from(&detection.name),
                         None => self.faults.push(RuleFault {
                             file: file.clone(),
-                            sentence: format!("refers to `{reference}`, and there is no such detection rule"),
+                            sentence: format!(
+                                "refers to `{reference}`, and there is no such detection rule"
+                            ),
                         }),
                     }
                 }
             }
-            referred.extend(rule.counted.iter().chain(&rule.broken_by).cloned());
+            referred.extend(rule.references().cloned());
             if generate {
                 generated.extend(rule.counted.iter().cloned());
             }
@@ -183,7 +202,9 @@ impl Reading {
             .detections
             .values()
             .filter(|detection| detection.extension.category != "building_block")
-            .filter(|detection| !referred.contains(&detection.name) || generated.contains(&detection.name))
+            .filter(|detection| {
+                !referred.contains(&detection.name) || generated.contains(&detection.name)
+            })
             .map(rule::standalone)
             .collect();
         self.book.rules.extend(alone.into_iter().map(|rule| (rule.name.clone(), rule)));
@@ -197,8 +218,12 @@ impl Rulebook {
     fn print_fingers(&mut self) {
         let filters = format!("{:?}", self.filters);
         for rule in self.rules.values_mut() {
-            let mut text = format!("{SEMANTICS} {:?} {:?} {:?} {filters}", rule.kind, rule.group_by, rule.value);
-            for name in rule.counted.iter().chain(&rule.broken_by) {
+            let lists = [&rule.counted, &rule.broken_by, &rule.learn_from];
+            let mut text = format!(
+                "{SEMANTICS} {:?} {:?} {:?} {lists:?} {filters}",
+                rule.kind, rule.group_by, rule.value
+            );
+            for name in rule.references() {
                 let Some(detection) = self.detections.get(name) else { continue };
                 let named: BTreeMap<_, _> = detection.rule.detection.named.iter().collect();
                 text += &format!(" {named:?} {:?}", detection.rule.detection.conditions);
@@ -214,7 +239,12 @@ fn field_names(tree: &Tree, names: &mut Vec<String>) {
         Tree::AllOf(items) => {
             names.extend(items.iter().filter_map(|item| item.field.name.clone()));
         }
-        Tree::AnyOf(trees) => trees.iter().for_each(|tree| field_names(tree, names)),
-        _ => {}
+        Tree::AnyOf(trees) | Tree::And(trees) => {
+            trees.iter().for_each(|tree| field_names(tree, names))
+        }
+        // A keyword may stand in any field, so such a rule reads them all, the event's own id too.
+        Tree::Keywords(_) => names.push("id".to_owned()),
+        Tree::ArrayMatch { field, .. } => names.push(field.clone()),
+        Tree::Conditional { named, .. } => named.values().for_each(|tree| field_names(tree, names)),
     }
 }

@@ -20,6 +20,7 @@ pub struct Draft {
     pub first_event: EventId,
     /// The event at which the condition became true.
     pub detected_at: i64,
+    pub detected_by: EventId,
     /// The last event of the evidence.
     pub last_at: i64,
     pub last_event: EventId,

@@ -1,7 +1,6 @@
 //! Events: written once each with their records, read back in the order of arrival or of time.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::ops::Range;
 
 use chrono::{DateTime, Utc};
@@ -51,8 +50,6 @@ impl EventRow {
 pub struct Stretch {
     /// Only this identity's.
     pub identity_id: Option<i64>,
-    /// Only those that failed.
-    pub failed: bool,
     /// After this event, in the order of [`EventRow::key`]; from the beginning where absent.
     pub after: Option<(i64, EventId)>,
     /// Not past this place in the order of arrival.
@@ -117,48 +114,51 @@ impl Store {
         *dictionary_slot = dictionary;
         Ok(())
     }
+}
 
-    /// Events in the order of arrival, at most `limit` of those after `seq`.
-    pub async fn arrived_after(&self, seq: i64, limit: i64) -> Result<Vec<EventRow>, StoreError> {
-        let rows = sqlx::query(
+/// Events in the order of arrival, at most `limit` of those after `seq`.
+pub async fn arrived_after(
+    connection: &mut SqliteConnection,
+    seq: i64,
+    limit: i64,
+) -> Result<Vec<EventRow>, StoreError> {
+    let rows = sqlx::query(
             "select seq, created_at, id, identity_id, resource_id, facet_id, error_code, address_id, user_id \
              from events where seq > $1 order by seq limit $2",
         )
         .bind(seq)
         .bind(limit)
-        .fetch_all(self.readers())
+        .fetch_all(connection)
         .await?;
-        rows.iter().map(event_row).collect()
-    }
+    rows.iter().map(event_row).collect()
+}
 
-    /// Events of a stretch in the order of time, at most `limit`.
-    pub async fn in_time_order(
-        &self,
-        stretch: &Stretch,
-        limit: i64,
-    ) -> Result<Vec<EventRow>, StoreError> {
-        let (at, id) = stretch.after.map_or((i64::MIN, EventId([0; 16])), |after| after);
-        let mut sql = String::from(
-            "select seq, created_at, id, identity_id, resource_id, facet_id, error_code, address_id, user_id \
-             from events where created_at >= $1 and (created_at, id) > ($1, $2) and seq <= $3",
-        );
-        if let Some(identity) = stretch.identity_id {
-            let _ = write!(sql, " and identity_id = {identity}");
-        }
-        if stretch.failed {
-            sql.push_str(" and error_code <> 0");
-        }
-        sql.push_str(" order by created_at, id limit $4");
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(at)
-            .bind(id.0.to_vec())
-            .bind(stretch.up_to_seq)
-            .bind(limit)
-            .fetch_all(self.readers())
-            .await?;
-        rows.iter().map(event_row).collect()
-    }
+/// Events of a stretch in the order of time, at most `limit`.
+pub async fn in_time_order(
+    connection: &mut SqliteConnection,
+    stretch: &Stretch,
+    limit: i64,
+) -> Result<Vec<EventRow>, StoreError> {
+    const ALL: &str = "select seq, created_at, id, identity_id, resource_id, facet_id, error_code, address_id, \
+         user_id from events where created_at >= $1 and (created_at, id) > ($1, $2) and seq <= $3 \
+         order by created_at, id limit $4";
+    const OF_ONE: &str = "select seq, created_at, id, identity_id, resource_id, facet_id, error_code, address_id, \
+         user_id from events indexed by events_by_identity \
+         where identity_id = $5 and created_at >= $1 and (created_at, id) > ($1, $2) and seq <= $3 \
+         order by created_at, id limit $4";
+    let (at, id) = stretch.after.map_or((i64::MIN, EventId([0; 16])), |after| after);
+    let rows = sqlx::query(if stretch.identity_id.is_some() { OF_ONE } else { ALL })
+        .bind(at)
+        .bind(id.0.to_vec())
+        .bind(stretch.up_to_seq)
+        .bind(limit)
+        .bind(stretch.identity_id)
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(event_row).collect()
+}
 
+impl Store {
     /// An event by its id as people type it.
     pub async fn event(&self, id: EventId) -> Result<Option<EventRow>, StoreError> {
         let row = sqlx::query(

@@ -4,6 +4,9 @@ mod blocks;
 mod dictionary;
 mod events;
 mod migrations;
+
+/// Findings and the state of folds.
+pub mod findings;
 mod names;
 mod sources;
 
@@ -24,7 +27,7 @@ use tokio::sync::Mutex;
 use dictionary::Dictionary;
 
 pub use batch::{Batch, Fetched, Reject};
-pub use events::{EventRow, Stretch};
+pub use events::{EventRow, Stretch, arrived_after, in_time_order};
 pub use names::{KnownIdentity, Names};
 pub use sources::{Head, Tally};
 

@@ -101,7 +101,11 @@ impl Names {
         Ok(())
     }
 
-    async fn load_facets(&mut self, connection: &mut SqliteConnection, ids: &[i64]) -> Result<(), StoreError> {
+    async fn load_facets(
+        &mut self,
+        connection: &mut SqliteConnection,
+        ids: &[i64],
+    ) -> Result<(), StoreError> {
         for ids in ids.chunks(500) {
             let rows: Vec<(i64, String)> =
                 sqlx::query_as(AssertSqlSafe(among("select id, value from facets", ids)))
@@ -117,7 +121,11 @@ impl Names {
         Ok(())
     }
 
-    async fn load_texts(&mut self, connection: &mut SqliteConnection, ids: &[i64]) -> Result<(), StoreError> {
+    async fn load_texts(
+        &mut self,
+        connection: &mut SqliteConnection,
+        ids: &[i64],
+    ) -> Result<(), StoreError> {
         for ids in ids.chunks(500) {
             let rows: Vec<(i64, String)> =
                 sqlx::query_as(AssertSqlSafe(among("select id, text from texts", ids)))

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::Occurrence;
 use super::window::{Mark, absorb, begin};
+use super::{Occurrence, Role};
 use crate::model::Draft;
 
 /// Values of one group that are remembered. A group that shows more is new all the time: nothing is
@@ -53,13 +53,16 @@ impl FirstSeen {
     fn value(&self, state: &mut State, event: &Occurrence<'_>, known_for: i64) {
         let mark = Mark::from(event);
         if let Some((_, draft)) = state.open.iter_mut().find(|(value, _)| *value == event.value) {
-            absorb(draft, &mark);
+            if event.role == Role::Counted {
+                absorb(draft, &mark);
+            }
             return;
         }
         if state.known.len() >= VALUES_AT_MOST || state.known.contains(&*event.value) {
             return;
         }
-        if known_for >= self.learn_for && state.events >= self.learn_events {
+        let is_known_well = known_for >= self.learn_for && state.events >= self.learn_events;
+        if event.role == Role::Counted && is_known_well {
             let mut draft = begin([&mark]).expect("it has one mark");
             draft.measures.insert("value".to_owned(), event.value.to_string());
             draft.measures.insert("known_values".to_owned(), state.known.len().to_string());

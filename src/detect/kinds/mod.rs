@@ -16,17 +16,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Draft, EventId};
 
-pub use event_count::EventCount;
-pub use first_seen::FirstSeen;
-pub use streak::Streak;
-pub use value_count::ValueCount;
-pub use window::Condition;
+pub(super) use event_count::EventCount;
+pub(super) use first_seen::FirstSeen;
+pub(super) use streak::Streak;
+pub(super) use value_count::ValueCount;
+pub(super) use window::Condition;
 
 /// What an event is to a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// It ends what was counted.
     Breaks,
+    /// It tells what is usual, and is never itself found.
+    Learns,
     Counted,
 }
 
@@ -41,12 +43,6 @@ pub struct Occurrence<'e> {
     /// The value of the rule's field, for kinds that have one; empty where absent.
     pub value: Cow<'e, str>,
     pub role: Role,
-}
-
-impl Occurrence<'_> {
-    fn key(&self) -> (i64, EventId) {
-        (self.at, self.id)
-    }
 }
 
 /// What a rule looks for.

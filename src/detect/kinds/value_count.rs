@@ -62,7 +62,8 @@ impl ValueCount {
         let distinct = counts.len() as u64;
         window.judge(self.condition.holds(distinct), event.at, self.timespan, closed);
         if let Some(open) = &mut window.open {
-            let most = open.measures.get("distinct").and_then(|most| most.parse().ok()).unwrap_or(0);
+            let most =
+                open.measures.get("distinct").and_then(|most| most.parse().ok()).unwrap_or(0);
             open.measures.insert("distinct".to_owned(), distinct.max(most).to_string());
             if *evicted > 0 {
                 open.measures.insert("evicted".to_owned(), evicted.to_string());

@@ -41,7 +41,7 @@ impl Condition {
 
 /// An event that a fold remembers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
+pub(super) struct Mark {
     pub at: i64,
     pub id: EventId,
     pub identity: i64,
@@ -75,6 +75,7 @@ pub(super) fn begin<'m>(marks: impl IntoIterator<Item = &'m Mark>) -> Option<Dra
         started_at: first.at,
         first_event: first.id,
         detected_at: first.at,
+        detected_by: first.id,
         last_at: first.at,
         last_event: first.id,
         event_count: 0,
@@ -86,6 +87,7 @@ pub(super) fn begin<'m>(marks: impl IntoIterator<Item = &'m Mark>) -> Option<Dra
     absorb(&mut draft, first);
     marks.for_each(|mark| absorb(&mut draft, mark));
     draft.detected_at = draft.last_at;
+    draft.detected_by = draft.last_event;
     Some(draft)
 }
 
@@ -106,7 +108,7 @@ pub(super) fn absorb(draft: &mut Draft, mark: &Mark) {
 
 /// The events of the last timespan and the finding that may still grow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Windowed {
+pub(super) struct Windowed {
     pub marks: VecDeque<Mark>,
     pub open: Option<Draft>,
 }
@@ -114,7 +116,12 @@ pub struct Windowed {
 impl Windowed {
     /// Moves the window on to an event; what left it is given to `left`. The window is half-open: an
     /// event exactly one timespan old is out of it.
-    pub(super) fn advance(&mut self, event: &Occurrence<'_>, timespan: i64, mut left: impl FnMut(&Mark)) {
+    pub(super) fn advance(
+        &mut self,
+        event: &Occurrence<'_>,
+        timespan: i64,
+        mut left: impl FnMut(&Mark),
+    ) {
         let begin = event.at.saturating_sub(timespan);
         while let Some(mark) = self.marks.pop_front_if(|mark| mark.at <= begin) {
             left(&mark);

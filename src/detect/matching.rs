@@ -1,0 +1,230 @@
+//! Which rules a single event is of, and in which group: Sigma's matcher, asked once for all events
+//! that are alike in what the rules read.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use rsigma_eval::Engine;
+use rsigma_parser::SigmaCollection;
+
+use super::fields::{CodeClass, Field, Part, Parts, Seen};
+use super::kinds::{Occurrence, Role};
+use super::rule::Rule;
+use super::rulebook::{RuleFault, Rulebook};
+use crate::store::{EventRow, Names};
+
+/// Verdicts remembered at most; past that they are found again.
+const REMEMBERED_AT_MOST: usize = 100_000;
+
+/// A rule's place in [`Matcher::rules`], and what the event is to it.
+pub(super) type Hit = (usize, Role);
+
+/// Detections that read the same parts of an event, and their verdicts so far.
+struct Ward {
+    parts: Parts,
+    engine: Engine,
+    /// What a match of each detection means, by its name.
+    meanings: HashMap<String, Vec<Hit>, RandomState>,
+    verdicts: HashMap<[i64; 6], Arc<[Hit]>, RandomState>,
+}
+
+/// What the catalogue knows of error codes.
+pub type CodeClasses = BTreeMap<i64, String>;
+
+/// All rules, ready to be asked.
+pub struct Matcher {
+    /// In the order of their names, so that a place means the same in every run.
+    pub rules: Vec<Rule>,
+    group_parts: Vec<Parts>,
+    wards: Vec<Ward>,
+    codes: CodeClasses,
+    /// Verdicts forgotten because there were too many.
+    pub evicted: u64,
+}
+
+impl Matcher {
+    /// Compiles a rulebook.
+    pub fn new(book: &Rulebook, codes: CodeClasses) -> Result<Self, Vec<RuleFault>> {
+        let rules: Vec<Rule> = book.rules.values().cloned().collect();
+        let mut wards: BTreeMap<
+            u8,
+            (Parts, SigmaCollection, HashMap<String, Vec<Hit>, RandomState>),
+        > = BTreeMap::new();
+        for detection in book.detections.values() {
+            let meanings = meanings(&rules, &detection.name);
+            if meanings.is_empty() {
+                continue;
+            }
+            let parts = parts(&detection.fields);
+            let ward = wards
+                .entry(parts.number())
+                .or_insert_with(|| (parts, SigmaCollection::new(), HashMap::default()));
+            ward.1.rules.push(detection.rule.clone());
+            ward.2.insert(detection.name.clone(), meanings);
+        }
+        let mut faults = Vec::new();
+        let wards = wards
+            .into_values()
+            .filter_map(|(parts, mut collection, meanings)| {
+                collection.filters.clone_from(&book.filters);
+                let mut engine = Engine::new();
+                engine
+                    .add_collection(&collection)
+                    .map_err(|error| {
+                        faults.push(RuleFault {
+                            file: collection
+                                .rules
+                                .iter()
+                                .filter_map(|rule| rule.id.clone())
+                                .collect::<Vec<_>>()
+                                .join(", ")
+                                .into(),
+                            sentence: error.to_string(),
+                        })
+                    })
+                    .ok()?;
+                Some(Ward { parts, engine, meanings, verdicts: HashMap::default() })
+            })
+            .collect();
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let group_parts = rules.iter().map(|rule| parts(&rule.group_by)).collect();
+        Ok(Self { rules, group_parts, wards, codes, evicted: 0 })
+    }
+
+    /// What the catalogue says of a code.
+    #[must_use]
+    pub fn class(&self, code: i64) -> CodeClass<'_> {
+        match self.codes.get(&code) {
+            _ if code == 0 => CodeClass { class: "success", known: true },
+            Some(class) => CodeClass { class, known: true },
+            None => CodeClass { class: "unknown", known: false },
+        }
+    }
+
+    /// Gives the rules that an event is of. An event that counts for a rule does not break it.
+    pub fn hits(&mut self, row: &EventRow, names: &Names, hits: &mut Vec<Hit>) {
+        hits.clear();
+        let class = match self.codes.get(&row.error_code) {
+            _ if row.error_code == 0 => CodeClass { class: "success", known: true },
+            Some(class) => CodeClass { class, known: true },
+            None => CodeClass { class: "unknown", known: false },
+        };
+        for ward in &mut self.wards {
+            let key = ward.parts.of(row);
+            let is_remembered = !ward.parts.has(Part::Own);
+            if is_remembered && let Some(verdict) = ward.verdicts.get(&key) {
+                hits.extend_from_slice(verdict);
+                continue;
+            }
+            let Some(seen) = Seen::new(row, names, class) else { continue };
+            let verdict = ward.ask(&seen);
+            hits.extend_from_slice(&verdict);
+            if is_remembered {
+                if ward.verdicts.len() >= REMEMBERED_AT_MOST {
+                    self.evicted += ward.verdicts.len() as u64;
+                    ward.verdicts.clear();
+                }
+                ward.verdicts.insert(key, verdict);
+            }
+        }
+        if hits.len() > 1 {
+            // Counted comes after Breaks, so of two for one rule the later one stays.
+            hits.sort_unstable();
+            hits.dedup_by(|later, earlier| {
+                let same = later.0 == earlier.0;
+                if same {
+                    *earlier = *later;
+                }
+                same
+            });
+        }
+    }
+
+    /// What of an event decides its group under a rule: equal numbers, equal group.
+    #[must_use]
+    pub fn group_numbers(&self, rule: usize, row: &EventRow) -> [i64; 6] {
+        self.group_parts[rule].of(row)
+    }
+
+    /// The text of an event's group under a rule, the same in every database; `None` where a field of
+    /// the group is absent, for that would put strangers together.
+    #[must_use]
+    pub fn group_text(&self, rule: usize, row: &EventRow, names: &Names) -> Option<String> {
+        let seen = Seen::new(row, names, self.class(row.error_code))?;
+        let mut text = String::new();
+        for field in &self.rules[rule].group_by {
+            let value = field.text(&seen);
+            // A tenant may be unknown in an export; the key beside it still tells identities apart.
+            if value.is_empty() && *field != Field::TenantId {
+                return None;
+            }
+            text.push_str(&value);
+            text.push('\n');
+        }
+        text.pop();
+        Some(text)
+    }
+
+    /// Whether the groups of a rule are each of one identity.
+    #[must_use]
+    pub fn is_by_identity(&self, rule: usize) -> bool {
+        self.rules[rule]
+            .group_by
+            .iter()
+            .any(|field| matches!(field, Field::Identity | Field::ServicePrincipalId))
+    }
+
+    /// An event as the fold of a rule takes it.
+    #[must_use]
+    pub fn occurrence<'e>(&self, hit: Hit, row: &'e EventRow, names: &'e Names) -> Occurrence<'e> {
+        let value = self.rules[hit.0].value.and_then(|field| {
+            // The class of a code is not a value that rules count.
+            let seen = Seen::new(row, names, CodeClass { class: "", known: true })?;
+            Some(field.text(&seen))
+        });
+        Occurrence {
+            at: row.created_at,
+            id: row.id,
+            identity: row.identity_id,
+            resource: row.resource_id,
+            code: row.error_code,
+            value: value.unwrap_or(Cow::Borrowed("")),
+            role: hit.1,
+        }
+    }
+}
+
+impl Ward {
+    fn ask(&self, seen: &Seen<'_>) -> Arc<[Hit]> {
+        self.engine
+            .evaluate(seen)
+            .iter()
+            .filter_map(|result| self.meanings.get(result.header.rule_id.as_deref()?))
+            .flatten()
+            .copied()
+            .collect()
+    }
+}
+
+/// What a match of a detection means to each rule that refers to it.
+fn meanings(rules: &[Rule], detection: &str) -> Vec<Hit> {
+    let mut hits = Vec::new();
+    for (place, rule) in rules.iter().enumerate() {
+        if rule.counted.iter().any(|name| name == detection) {
+            hits.push((place, Role::Counted));
+        } else if rule.broken_by.iter().any(|name| name == detection) {
+            hits.push((place, Role::Breaks));
+        } else if rule.learn_from.iter().any(|name| name == detection) {
+            hits.push((place, Role::Learns));
+        }
+    }
+    hits
+}
+
+fn parts(fields: &[Field]) -> Parts {
+    fields.iter().fold(Parts::default(), |parts, field| parts.with(field.part()))
+}

@@ -1,0 +1,21 @@
+//! **Stage**: what the rules say of the events that arrived.
+//!
+//! The findings are a pure function of the events and the rules: neither the order of arrival nor the
+//! cut into passes, repeats or restarts changes them. Each kind of rule is a fold over the events of a
+//! group in the order of time (`kinds`); `replay` takes folds up where they were put away.
+
+mod fields;
+mod kinds;
+mod matching;
+mod replay;
+mod rule;
+mod rulebook;
+mod stage;
+mod trial;
+
+pub use fields::Field;
+pub use matching::{CodeClasses, Matcher};
+pub use rule::{Detection, Rule, RuleText};
+pub use rulebook::{RuleFault, Rulebook};
+pub use stage::{Detector, Found, Pace};
+pub use trial::{TrialFault, try_rules};

@@ -1,0 +1,210 @@
+//! Takes the events of one rule and group up where their fold was put away, and says what became of
+//! the findings.
+//!
+//! Events that come after all others go straight on from the last checkpoint. An event that is late
+//! goes back to the checkpoint before it; from there all later events are folded again until the
+//! state is what it was at an old checkpoint, from which on nothing can be different.
+
+use crate::detect::kinds::{Kind, Occurrence, State};
+use crate::model::Draft;
+use crate::store::findings::{Key, StoredFinding};
+
+/// A state after an event.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Put {
+    pub key: Key,
+    pub folded: i64,
+    pub state: State,
+}
+
+/// A fold under way.
+#[derive(Debug)]
+pub(super) struct Replay<'k> {
+    kind: &'k Kind,
+    spacing: i64,
+    state: State,
+    closed: Vec<Draft>,
+    key: Option<Key>,
+    folded: i64,
+    /// Checkpoints passed on the way, worth keeping.
+    puts: Vec<Put>,
+    /// Old checkpoints after the first new event, in order, still to be met.
+    old: std::collections::VecDeque<Put>,
+    /// The last new event: only after it can the state be what it was.
+    last_new: Key,
+}
+
+/// What a fold came to.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// Every finding of the stretch, in the order of their beginning.
+    pub drafts: Vec<Draft>,
+    /// Checkpoints to keep.
+    pub puts: Vec<Put>,
+    /// The old checkpoint at which all was as before; `None` when the fold went to the end.
+    pub converged: Option<Put>,
+    /// The last event folded.
+    pub until: Option<Key>,
+}
+
+impl<'k> Replay<'k> {
+    /// Begins after a checkpoint, or before all events. `ahead` are the old checkpoints that may be met,
+    /// and the last new event: before it, meeting one means nothing.
+    pub(super) fn begin(
+        kind: &'k Kind,
+        spacing: i64,
+        from: Option<&Put>,
+        ahead: (Vec<Put>, Key),
+    ) -> Self {
+        let (old, last_new) = ahead;
+        Self {
+            kind,
+            spacing,
+            state: from.map_or_else(|| kind.start(), |put| put.state.clone()),
+            closed: Vec::new(),
+            key: from.map(|put| put.key),
+            // A full checkpoint stays; one that is not is replaced by the next.
+            folded: from.map_or(0, |put| if put.folded >= spacing { 0 } else { put.folded }),
+            puts: Vec::new(),
+            old: old.into(),
+            last_new,
+        }
+    }
+
+    /// Takes the next event; `true` when nothing after it can be different.
+    pub(super) fn step(&mut self, event: &Occurrence<'_>) -> bool {
+        let key = (event.at, event.id);
+        self.kind.step(&mut self.state, event, &mut self.closed);
+        self.key = Some(key);
+        self.folded += 1;
+        while self.old.front().is_some_and(|old| old.key < key) {
+            self.old.pop_front();
+        }
+        let is_met = self.old.front().is_some_and(|old| old.key == key && old.state == self.state);
+        if is_met && key >= self.last_new {
+            return true;
+        }
+        if self.folded >= self.spacing && !self.old.is_empty() {
+            self.put(key);
+        }
+        false
+    }
+
+    fn put(&mut self, key: Key) {
+        self.puts.push(Put { key, folded: self.folded, state: self.state.clone() });
+        self.folded = 0;
+    }
+
+    /// Ends where the last event was taken.
+    pub(super) fn end(mut self, is_met: bool) -> Outcome {
+        let converged = if is_met { self.old.pop_front() } else { None };
+        let mut drafts = self.closed;
+        if converged.is_none() {
+            if let Some(key) = self.key {
+                self.puts.push(Put { key, folded: self.folded, state: self.state.clone() });
+            }
+            drafts.extend(self.state.open().into_iter().cloned());
+        }
+        drafts.sort_by_key(|draft| (draft.started_at, draft.first_event));
+        Outcome { drafts, puts: self.puts, converged, until: self.key }
+    }
+}
+
+/// The stored findings that a fold speaks about: those that were open where it began, or were met on
+/// its way. Those that are open where it met an old checkpoint are as before.
+pub(super) fn spoken_of(
+    stored: Vec<StoredFinding>,
+    from: Option<&Put>,
+    outcome: &Outcome,
+) -> Vec<StoredFinding> {
+    let is_open_at = |put: &Put, draft: &Draft| {
+        let begins = |draft: &Draft| (draft.started_at, draft.first_event);
+        put.state
+            .open()
+            .iter()
+            .any(|open| begins(open) == begins(draft) && value(open) == value(draft))
+    };
+    stored
+        .into_iter()
+        .filter(|finding| {
+            let draft = &finding.draft;
+            let is_after = from.is_none_or(|from| {
+                (draft.last_at, draft.last_event) > from.key || is_open_at(from, draft)
+            });
+            let is_before =
+                outcome.until.is_some_and(|until| (draft.detected_at, draft.detected_by) <= until);
+            let goes_on = outcome.converged.as_ref().is_some_and(|put| is_open_at(put, draft));
+            is_after && is_before && !goes_on
+        })
+        .collect()
+}
+
+fn value(draft: &Draft) -> Option<&String> {
+    draft.measures.get("value")
+}
+
+/// What to do with a stored finding or a draft.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Insert(Draft),
+    /// It is still found and differs: the finding as it was, and as it is now.
+    Update(StoredFinding, Draft),
+    /// It is still found as it was, and waits to hear that.
+    Confirm(StoredFinding),
+    /// It is part of another finding now.
+    Merge(StoredFinding),
+    Withdraw(StoredFinding),
+}
+
+/// Compares what is stored with what was found. A finding keeps its row as long as it keeps its first
+/// event, or else overlaps what it became.
+pub(super) fn compare(stored: Vec<StoredFinding>, drafts: Vec<Draft>) -> Vec<Change> {
+    let mut stored: Vec<Option<StoredFinding>> = stored.into_iter().map(Some).collect();
+    let mut changes = Vec::new();
+    let mut taken: Vec<Draft> = Vec::new();
+    let mut rest = Vec::new();
+    for draft in drafts {
+        let is_same = |old: &StoredFinding| {
+            old.draft.first_event == draft.first_event && value(&old.draft) == value(&draft)
+        };
+        match take(&mut stored, is_same) {
+            Some(old) => changes.extend(changed(old, &draft)),
+            None => rest.push(draft.clone()),
+        }
+        taken.push(draft);
+    }
+    for draft in rest {
+        let overlaps = |old: &StoredFinding| overlap(&old.draft, &draft);
+        match take(&mut stored, overlaps) {
+            Some(old) => changes.extend(changed(old, &draft)),
+            None => changes.push(Change::Insert(draft)),
+        }
+    }
+    changes.extend(stored.into_iter().flatten().map(|old| {
+        if taken.iter().any(|draft| overlap(&old.draft, draft)) {
+            Change::Merge(old)
+        } else {
+            Change::Withdraw(old)
+        }
+    }));
+    changes
+}
+
+fn take(
+    stored: &mut [Option<StoredFinding>],
+    is_it: impl Fn(&StoredFinding) -> bool,
+) -> Option<StoredFinding> {
+    stored.iter_mut().find(|old| old.as_ref().is_some_and(&is_it))?.take()
+}
+
+fn changed(old: StoredFinding, draft: &Draft) -> Option<Change> {
+    match (old.draft == *draft, old.unconfirmed) {
+        (true, false) => None,
+        (true, true) => Some(Change::Confirm(old)),
+        (false, _) => Some(Change::Update(old, draft.clone())),
+    }
+}
+
+fn overlap(one: &Draft, other: &Draft) -> bool {
+    value(one) == value(other) && one.started_at <= other.last_at && other.started_at <= one.last_at
+}

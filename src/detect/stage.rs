@@ -1,0 +1,465 @@
+//! Reads events in the order of arrival, folds them into the groups they touch, and commits findings,
+//! checkpoints and how far it came together.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use foldhash::fast::RandomState;
+
+use super::kinds::{Role, State};
+use super::matching::{Hit, Matcher};
+use super::replay::{Change, Outcome, Put, Replay, compare, spoken_of};
+use crate::model::{Draft, EventId};
+use crate::store::findings::{self, Checkpoint, Key, RuleRow};
+use crate::store::{
+    EventRow, Names, Store, StoreError, Stretch, Writing, arrived_after, in_time_order, micros,
+    time,
+};
+
+/// How much is done at once. It decides the cost of a pass and nothing of what it finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Events of one transaction.
+    pub chunk: i64,
+    /// Events read at once when a fold goes back.
+    pub page: i64,
+    /// Events folded before a checkpoint is worth a row of its own: a late event goes back no further.
+    pub spacing: i64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { chunk: 20_000, page: 5_000, spacing: 256 }
+    }
+}
+
+/// States remembered between transactions; past that they are read again.
+const TAILS_AT_MOST: usize = 50_000;
+
+/// What a walk of the stage did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    pub events: u64,
+    pub new: u64,
+    pub changed: u64,
+    pub withdrawn: u64,
+    /// Folds that went back for late events.
+    pub replays: u64,
+}
+
+/// The rules at work, with what they remember between passes. The memory is never more than a copy of
+/// rows: without it the findings are the same.
+pub struct Detector {
+    matcher: Matcher,
+    pace: Pace,
+    names: Names,
+    /// The database's number of each rule, once known.
+    rules: Vec<RuleRow>,
+    groups: HashMap<(usize, [i64; 6]), Option<i64>, RandomState>,
+    /// The last checkpoint of each rule and group, `None` where there is none.
+    tails: HashMap<(usize, i64), Option<Put>, RandomState>,
+    pub evicted: u64,
+}
+
+/// The new events of one rule and group, in the order of time.
+type Touched = BTreeMap<(usize, i64), Vec<(usize, Role)>>;
+
+impl Detector {
+    #[must_use]
+    pub fn new(matcher: Matcher) -> Self {
+        Self::paced(matcher, Pace::default())
+    }
+
+    #[must_use]
+    pub fn paced(matcher: Matcher, pace: Pace) -> Self {
+        Self {
+            matcher,
+            pace,
+            names: Names::default(),
+            rules: Vec::new(),
+            groups: HashMap::default(),
+            tails: HashMap::default(),
+            evicted: 0,
+        }
+    }
+
+    #[must_use]
+    pub fn matcher(&self) -> &Matcher {
+        &self.matcher
+    }
+
+    /// Evaluates every event that no rule has seen yet. `progress` is told the events so far.
+    pub async fn run(
+        &mut self,
+        store: &Store,
+        now: DateTime<Utc>,
+        mut progress: impl FnMut(u64),
+    ) -> Result<Found, StoreError> {
+        let mut found = Found::default();
+        loop {
+            let mut writing = store.write().await?;
+            self.sync(&mut writing).await?;
+            let seen = self.rules.iter().map(|rule| rule.seen_seq).min().unwrap_or(i64::MAX);
+            let mut rows = arrived_after(&mut writing, seen, self.pace.chunk).await?;
+            let Some(last) = rows.last().map(|row| row.seq) else {
+                found.withdrawn +=
+                    findings::withdraw_unconfirmed(&mut writing, micros(now)).await?;
+                writing.commit().await?;
+                return Ok(found);
+            };
+            found.events += rows.len() as u64;
+            rows.sort_unstable_by_key(EventRow::key);
+            let done = self.chunk(&mut writing, &rows, last, now, &mut found).await;
+            if done.is_err() {
+                // What is remembered may be of rows that were not committed.
+                self.forget();
+            }
+            done?;
+            let ids: Vec<i64> = self.rules.iter().map(|rule| rule.id).collect();
+            findings::advance_rules(&mut writing, &ids, last).await?;
+            if let Err(error) = writing.commit().await {
+                self.forget();
+                return Err(error.into());
+            }
+            self.rules.iter_mut().for_each(|rule| rule.seen_seq = rule.seen_seq.max(last));
+            progress(found.events);
+        }
+    }
+
+    /// Forgets all rows: they are read again when needed.
+    fn forget(&mut self) {
+        self.rules.clear();
+        self.groups.clear();
+        self.tails.clear();
+        self.names = Names::default();
+    }
+
+    /// Makes sure that what is remembered is what the database has, which another process may have
+    /// moved on.
+    async fn sync(&mut self, writing: &mut Writing) -> Result<(), StoreError> {
+        if !self.rules.is_empty() {
+            let seen = findings::seen_by_rules(writing).await?;
+            if self.rules.iter().all(|rule| seen.get(&rule.id) == Some(&rule.seen_seq)) {
+                return Ok(());
+            }
+        }
+        self.forget();
+        let rules: Vec<(&str, &str)> = self
+            .matcher
+            .rules
+            .iter()
+            .map(|rule| (rule.name.as_str(), rule.fingerprint.as_str()))
+            .collect();
+        self.rules = findings::sync_rules(writing, &rules).await?;
+        Ok(())
+    }
+
+    async fn chunk(
+        &mut self,
+        writing: &mut Writing,
+        rows: &[EventRow],
+        last_seq: i64,
+        now: DateTime<Utc>,
+        found: &mut Found,
+    ) -> Result<(), StoreError> {
+        self.names.load(writing, rows).await?;
+        let touched = self.touched(writing, rows).await?;
+        for (pair, events) in touched {
+            self.pair(writing, pair, rows, &events, last_seq, now, found).await?;
+        }
+        if self.tails.len() > TAILS_AT_MOST {
+            self.evicted += self.tails.len() as u64;
+            self.tails.clear();
+        }
+        if self.groups.len() > 4 * TAILS_AT_MOST {
+            self.evicted += self.groups.len() as u64;
+            self.groups.clear();
+        }
+        Ok(())
+    }
+
+    /// Which rules and groups the rows are of.
+    async fn touched(
+        &mut self,
+        writing: &mut Writing,
+        rows: &[EventRow],
+    ) -> Result<Touched, StoreError> {
+        let mut touched = HashMap::<(usize, i64), Vec<(usize, Role)>, RandomState>::default();
+        let mut hits: Vec<Hit> = Vec::new();
+        for (place, row) in rows.iter().enumerate() {
+            self.matcher.hits(row, &self.names, &mut hits);
+            for &(rule, role) in &hits {
+                if row.seq <= self.rules[rule].seen_seq {
+                    continue;
+                }
+                let numbers = (rule, self.matcher.group_numbers(rule, row));
+                let group = match self.groups.get(&numbers) {
+                    Some(group) => *group,
+                    None => self.group(writing, numbers, row).await?,
+                };
+                if let Some(group) = group {
+                    touched.entry((rule, group)).or_default().push((place, role));
+                }
+            }
+        }
+        // In one order, so that the rows of two runs over the same events get the same numbers.
+        Ok(touched.into_iter().collect())
+    }
+
+    async fn group(
+        &mut self,
+        writing: &mut Writing,
+        numbers: (usize, [i64; 6]),
+        row: &EventRow,
+    ) -> Result<Option<i64>, StoreError> {
+        let identity = self.matcher.is_by_identity(numbers.0).then_some(row.identity_id);
+        let group = match self.matcher.group_text(numbers.0, row, &self.names) {
+            None => None,
+            Some(text) => {
+                // The same text under another grouping is another group.
+                let names: Vec<String> = self.matcher.rules[numbers.0]
+                    .group_by
+                    .iter()
+                    .map(|field| format!("{field:?}"))
+                    .collect();
+                Some(
+                    findings::group_number(
+                        writing,
+                        &format!("{}\n{text}", names.join(",")),
+                        identity,
+                    )
+                    .await?,
+                )
+            }
+        };
+        self.groups.insert(numbers, group);
+        Ok(group)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a pair, its rows, and what the chunk shares")]
+    async fn pair(
+        &mut self,
+        writing: &mut Writing,
+        pair: (usize, i64),
+        rows: &[EventRow],
+        events: &[(usize, Role)],
+        last_seq: i64,
+        now: DateTime<Utc>,
+        found: &mut Found,
+    ) -> Result<(), StoreError> {
+        let ids = (self.rules[pair.0].id, pair.1);
+        let tail = match self.tails.remove(&pair) {
+            Some(tail) => tail,
+            None => findings::tail(writing, ids).await?.map(put).transpose()?,
+        };
+        let kind = &self.matcher.rules[pair.0].kind;
+        let only_breaks = events.iter().all(|(_, role)| *role == Role::Breaks);
+        if tail.is_none() && only_breaks {
+            // Nothing has begun that could end.
+            self.tails.insert(pair, None);
+            return Ok(());
+        }
+        let first = rows[events[0].0].key();
+        let last_new = rows[events[events.len() - 1].0].key();
+        let is_next = tail.as_ref().is_some_and(|tail| tail.key < first);
+        // Events that ended nothing left no checkpoint, so without one there may be some behind these.
+        let is_first = tail.is_none() && !kind.can_be_broken();
+        if is_next || is_first {
+            let mut replay =
+                Replay::begin(kind, self.pace.spacing, tail.as_ref(), (Vec::new(), last_new));
+            for &(place, role) in events {
+                replay.step(&self.matcher.occurrence((pair.0, role), &rows[place], &self.names));
+            }
+            let outcome = replay.end(false);
+            return self.settle(writing, pair, tail, outcome, None, now, found).await;
+        }
+        found.replays += 1;
+        let from = findings::checkpoint_before(writing, ids, first).await?.map(put).transpose()?;
+        let old = findings::checkpoints_from(writing, ids, first)
+            .await?
+            .into_iter()
+            .map(put)
+            .collect::<Result<_, _>>()?;
+        let outcome = self.go_back(writing, pair, from.as_ref(), old, (last_new, last_seq)).await?;
+        let late = Late { first, count: events.len() };
+        self.settle(writing, pair, from, outcome, Some(late), now, found).await
+    }
+
+    /// Folds the events of a group again from a checkpoint on.
+    async fn go_back(
+        &mut self,
+        writing: &mut Writing,
+        pair: (usize, i64),
+        from: Option<&Put>,
+        old: Vec<Put>,
+        (last_new, last_seq): (Key, i64),
+    ) -> Result<Outcome, StoreError> {
+        let kind = self.matcher.rules[pair.0].kind.clone();
+        let mut replay = Replay::begin(&kind, self.pace.spacing, from, (old, last_new));
+        let identity_id = findings::identity_of_group(writing, pair.1).await?;
+        let mut stretch =
+            Stretch { identity_id, after: from.map(|put| put.key), up_to_seq: last_seq };
+        let mut hits = Vec::new();
+        loop {
+            let rows = in_time_order(writing, &stretch, self.pace.page).await?;
+            self.names.load(writing, &rows).await?;
+            for row in &rows {
+                self.matcher.hits(row, &self.names, &mut hits);
+                let Some(hit) = hits.iter().copied().find(|hit| hit.0 == pair.0) else { continue };
+                let numbers = (pair.0, self.matcher.group_numbers(pair.0, row));
+                let group = match self.groups.get(&numbers) {
+                    Some(group) => *group,
+                    None => self.group(writing, numbers, row).await?,
+                };
+                if group == Some(pair.1)
+                    && replay.step(&self.matcher.occurrence(hit, row, &self.names))
+                {
+                    return Ok(replay.end(true));
+                }
+            }
+            match rows.last() {
+                Some(row) if rows.len() == usize::try_from(self.pace.page).unwrap_or(0) => {
+                    stretch.after = Some(row.key())
+                }
+                _ => return Ok(replay.end(false)),
+            }
+        }
+    }
+
+    /// Writes what a fold came to.
+    #[expect(clippy::too_many_arguments, reason = "a pair, its outcome, and what the chunk shares")]
+    async fn settle(
+        &mut self,
+        writing: &mut Writing,
+        pair: (usize, i64),
+        from: Option<Put>,
+        outcome: Outcome,
+        late: Option<Late>,
+        now: DateTime<Utc>,
+        found: &mut Found,
+    ) -> Result<(), StoreError> {
+        let ids = (self.rules[pair.0].id, pair.1);
+        let is_quiet = outcome.drafts.is_empty()
+            && from.as_ref().is_none_or(|from| from.state.open().is_empty());
+        if !is_quiet || late.is_some() || from.is_none() {
+            let since = from.as_ref().map_or(i64::MIN, |from| {
+                from.state.open().iter().map(|open| open.started_at).fold(from.key.0, i64::min)
+            });
+            let stored = findings::findings_since(writing, ids, since).await?;
+            let stored = spoken_of(stored, from.as_ref(), &outcome);
+            for change in compare(stored, outcome.drafts) {
+                apply(writing, ids, change, late.as_ref(), now, found).await?;
+            }
+        }
+        let begin = from.as_ref().map_or((i64::MIN, EventId([0; 16])), |from| {
+            let is_full = from.folded >= self.pace.spacing;
+            if is_full { just_after(from.key) } else { from.key }
+        });
+        let is_at_end = outcome.converged.is_none();
+        findings::drop_checkpoints(
+            writing,
+            ids,
+            begin,
+            outcome.converged.as_ref().map(|put| put.key),
+        )
+        .await?;
+        for put in &outcome.puts {
+            findings::put_checkpoint(writing, ids, &packed(put)).await?;
+        }
+        if is_at_end {
+            self.tails.insert(pair, outcome.puts.into_iter().last());
+        } else {
+            self.tails.remove(&pair);
+        }
+        Ok(())
+    }
+}
+
+/// Events that came after later ones had been folded.
+struct Late {
+    first: Key,
+    count: usize,
+}
+
+fn just_after((at, id): Key) -> Key {
+    let next = u128::from_be_bytes(id.0).checked_add(1);
+    next.map_or((at + 1, EventId([0; 16])), |id| (at, EventId(id.to_be_bytes())))
+}
+
+async fn apply(
+    writing: &mut Writing,
+    ids: (i64, i64),
+    change: Change,
+    late: Option<&Late>,
+    now: DateTime<Utc>,
+    found: &mut Found,
+) -> Result<(), StoreError> {
+    let at = micros(now);
+    match change {
+        Change::Insert(draft) => {
+            findings::insert_finding(writing, ids, &draft, at).await?;
+            found.new += 1;
+        }
+        Change::Update(old, draft) => {
+            findings::update_finding(writing, old.id, &draft, at).await?;
+            if let Some(late) = late {
+                findings::amend(
+                    writing,
+                    old.id,
+                    "late",
+                    &late.sentence(&old.draft, &draft, now),
+                    at,
+                )
+                .await?;
+            }
+            found.changed += 1;
+        }
+        Change::Confirm(old) => findings::confirm_finding(writing, old.id).await?,
+        Change::Merge(old) => {
+            findings::withdraw_finding(writing, old.id, at).await?;
+            findings::amend(
+                writing,
+                old.id,
+                "merged",
+                "late events joined it to another finding",
+                at,
+            )
+            .await?;
+            found.withdrawn += 1;
+        }
+        Change::Withdraw(old) => {
+            findings::withdraw_finding(writing, old.id, at).await?;
+            let sentence = "late events showed that the rule was not met after all";
+            findings::amend(writing, old.id, "withdrawn", sentence, at).await?;
+            found.withdrawn += 1;
+        }
+    }
+    Ok(())
+}
+
+impl Late {
+    /// What became of a finding, for its timeline.
+    fn sentence(&self, old: &Draft, new: &Draft, now: DateTime<Utc>) -> String {
+        let delay = humantime::format_duration(std::time::Duration::from_secs(
+            u64::try_from((now - time(self.first.0)).num_seconds()).unwrap_or(0),
+        ));
+        let events =
+            if self.count == 1 { "1 event".to_owned() } else { format!("{} events", self.count) };
+        let counts = match new.event_count.cmp(&old.event_count) {
+            std::cmp::Ordering::Equal => format!("still {} sign-ins", new.event_count),
+            _ => format!("{} sign-ins where there were {}", new.event_count, old.event_count),
+        };
+        format!("{events} arrived late, the oldest by {delay}: {counts}")
+    }
+}
+
+fn put(checkpoint: Checkpoint) -> Result<Put, StoreError> {
+    let state: State = postcard::from_bytes(&checkpoint.state)
+        .map_err(|error| StoreError::Corrupt(format!("a checkpoint cannot be read: {error}")))?;
+    Ok(Put { key: checkpoint.key, folded: checkpoint.folded, state })
+}
+
+fn packed(put: &Put) -> Checkpoint {
+    let state = postcard::to_stdvec(&put.state).expect("states are plain data");
+    Checkpoint { key: put.key, folded: put.folded, state }
+}

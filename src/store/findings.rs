@@ -1,0 +1,455 @@
+//! What rules found, how far their folds have come, and how findings changed since.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sqlx::Row as _;
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+
+use super::{StoreError, Writing};
+use crate::model::{Draft, EventId, FindingId};
+
+/// A place in the order of time.
+pub type Key = (i64, EventId);
+
+/// A rule as the database knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuleRow {
+    pub id: i64,
+    /// The last event in the order of arrival that it has seen.
+    pub seen_seq: i64,
+}
+
+/// A fold put away: the state after an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    pub key: Key,
+    /// Events folded since the checkpoint before.
+    pub folded: i64,
+    pub state: Vec<u8>,
+}
+
+/// A finding of one rule and group as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredFinding {
+    pub id: FindingId,
+    pub draft: Draft,
+    pub unconfirmed: bool,
+}
+
+/// The parts of a draft that no query asks for.
+#[derive(Serialize, Deserialize)]
+struct Evidence {
+    detected_by: EventId,
+    codes: BTreeMap<i64, u64>,
+    identities: Vec<i64>,
+    resources: Vec<i64>,
+    measures: BTreeMap<String, String>,
+}
+
+/// Makes the database's rules those given as name and fingerprint. A rule that is new or changed begins
+/// again; findings of one that changed or went are unconfirmed until [`withdraw_unconfirmed`].
+pub async fn sync_rules(
+    writing: &mut Writing,
+    rules: &[(&str, &str)],
+) -> Result<Vec<RuleRow>, StoreError> {
+    let known: Vec<(i64, String, String, i64)> =
+        sqlx::query_as("select id, name, fingerprint, seen_seq from rules")
+            .fetch_all(&mut **writing)
+            .await?;
+    for (id, name, fingerprint, _) in &known {
+        let is_current = rules.iter().any(|rule| *rule == (name.as_str(), fingerprint.as_str()));
+        if is_current || fingerprint.is_empty() && !rules.iter().any(|(other, _)| other == name) {
+            continue;
+        }
+        let fresh = rules
+            .iter()
+            .find(|(other, _)| other == name)
+            .map_or("", |(_, fingerprint)| fingerprint);
+        sqlx::query("update rules set fingerprint = $2, seen_seq = 0 where id = $1")
+            .bind(id)
+            .bind(fresh)
+            .execute(&mut **writing)
+            .await?;
+        sqlx::query("delete from checkpoints where rule_id = $1")
+            .bind(id)
+            .execute(&mut **writing)
+            .await?;
+        sqlx::query(
+            "update findings set unconfirmed = 1 where rule_id = $1 and withdrawn_at is null",
+        )
+        .bind(id)
+        .execute(&mut **writing)
+        .await?;
+    }
+    let mut rows = Vec::with_capacity(rules.len());
+    for (name, fingerprint) in rules {
+        let (id, seen_seq): (i64, i64) = sqlx::query_as(
+            "insert into rules (name, fingerprint, seen_seq) values ($1, $2, 0) \
+             on conflict (name) do update set fingerprint = excluded.fingerprint returning id, seen_seq",
+        )
+        .bind(name)
+        .bind(fingerprint)
+        .fetch_one(&mut **writing)
+        .await?;
+        rows.push(RuleRow { id, seen_seq });
+    }
+    Ok(rows)
+}
+
+/// How far each rule has seen, in the order of the ids.
+pub async fn seen_by_rules(writing: &mut Writing) -> Result<BTreeMap<i64, i64>, StoreError> {
+    let rows: Vec<(i64, i64)> =
+        sqlx::query_as("select id, seen_seq from rules").fetch_all(&mut **writing).await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Moves rules on to an event in the order of arrival.
+pub async fn advance_rules(
+    writing: &mut Writing,
+    rule_ids: &[i64],
+    seq: i64,
+) -> Result<(), StoreError> {
+    for id in rule_ids {
+        sqlx::query("update rules set seen_seq = max(seen_seq, $2) where id = $1")
+            .bind(id)
+            .bind(seq)
+            .execute(&mut **writing)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The number of a group by its text.
+pub async fn group_number(
+    writing: &mut Writing,
+    key: &str,
+    identity_id: Option<i64>,
+) -> Result<i64, StoreError> {
+    let found: Option<i64> = sqlx::query_scalar("select id from groups where key = $1")
+        .bind(key)
+        .fetch_optional(&mut **writing)
+        .await?;
+    match found {
+        Some(id) => Ok(id),
+        None => Ok(sqlx::query_scalar(
+            "insert into groups (key, identity_id) values ($1, $2) returning id",
+        )
+        .bind(key)
+        .bind(identity_id)
+        .fetch_one(&mut **writing)
+        .await?),
+    }
+}
+
+const CHECKPOINT: &str = "select created_at, event_id, folded, state from checkpoints \
+                          where rule_id = $1 and group_id = $2";
+
+/// The last checkpoint of a pair.
+pub async fn tail(
+    writing: &mut Writing,
+    pair: (i64, i64),
+) -> Result<Option<Checkpoint>, StoreError> {
+    let row =
+        sqlx::query(const_format(CHECKPOINT, " order by created_at desc, event_id desc limit 1"))
+            .bind(pair.0)
+            .bind(pair.1)
+            .fetch_optional(&mut **writing)
+            .await?;
+    row.as_ref().map(checkpoint).transpose()
+}
+
+/// The last checkpoint of a pair before an event.
+pub async fn checkpoint_before(
+    writing: &mut Writing,
+    pair: (i64, i64),
+    key: Key,
+) -> Result<Option<Checkpoint>, StoreError> {
+    let row = sqlx::query(const_format(
+        CHECKPOINT,
+        " and (created_at, event_id) < ($3, $4) order by created_at desc, event_id desc limit 1",
+    ))
+    .bind(pair.0)
+    .bind(pair.1)
+    .bind(key.0)
+    .bind(key.1.0.to_vec())
+    .fetch_optional(&mut **writing)
+    .await?;
+    row.as_ref().map(checkpoint).transpose()
+}
+
+/// The checkpoints of a pair at and after an event, in order.
+pub async fn checkpoints_from(
+    writing: &mut Writing,
+    pair: (i64, i64),
+    key: Key,
+) -> Result<Vec<Checkpoint>, StoreError> {
+    let rows = sqlx::query(const_format(
+        CHECKPOINT,
+        " and (created_at, event_id) >= ($3, $4) order by created_at, event_id",
+    ))
+    .bind(pair.0)
+    .bind(pair.1)
+    .bind(key.0)
+    .bind(key.1.0.to_vec())
+    .fetch_all(&mut **writing)
+    .await?;
+    rows.iter().map(checkpoint).collect()
+}
+
+fn const_format(head: &str, tail: &str) -> sqlx::AssertSqlSafe<String> {
+    sqlx::AssertSqlSafe(format!("{head}{tail}"))
+}
+
+fn checkpoint(row: &SqliteRow) -> Result<Checkpoint, StoreError> {
+    Ok(Checkpoint {
+        key: (row.try_get(0)?, event_id(row.try_get(1)?)?),
+        folded: row.try_get(2)?,
+        state: row.try_get(3)?,
+    })
+}
+
+fn event_id(bytes: &[u8]) -> Result<EventId, StoreError> {
+    EventId::from_bytes(bytes)
+        .ok_or_else(|| StoreError::Corrupt("an event's id is not 16 bytes".to_owned()))
+}
+
+/// Deletes the checkpoints of a pair from an event on, up to and without another.
+pub async fn drop_checkpoints(
+    writing: &mut Writing,
+    pair: (i64, i64),
+    from: Key,
+    before: Option<Key>,
+) -> Result<(), StoreError> {
+    let before = before.unwrap_or((i64::MAX, EventId([0xff; 16])));
+    sqlx::query(
+        "delete from checkpoints where rule_id = $1 and group_id = $2 \
+         and (created_at, event_id) >= ($3, $4) and (created_at, event_id) < ($5, $6)",
+    )
+    .bind(pair.0)
+    .bind(pair.1)
+    .bind(from.0)
+    .bind(from.1.0.to_vec())
+    .bind(before.0)
+    .bind(before.1.0.to_vec())
+    .execute(&mut **writing)
+    .await?;
+    Ok(())
+}
+
+/// Puts a fold away.
+pub async fn put_checkpoint(
+    writing: &mut Writing,
+    pair: (i64, i64),
+    checkpoint: &Checkpoint,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert or replace into checkpoints (rule_id, group_id, created_at, event_id, folded, state) \
+         values ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(pair.0)
+    .bind(pair.1)
+    .bind(checkpoint.key.0)
+    .bind(checkpoint.key.1.0.to_vec())
+    .bind(checkpoint.folded)
+    .bind(&checkpoint.state)
+    .execute(&mut **writing)
+    .await?;
+    Ok(())
+}
+
+/// The findings of a pair whose evidence ends at or after a time, in the order of their beginning.
+pub async fn findings_since(
+    connection: &mut SqliteConnection,
+    pair: (i64, i64),
+    at: i64,
+) -> Result<Vec<StoredFinding>, StoreError> {
+    let rows = sqlx::query(
+        "select id, started_at, first_event, detected_at, last_at, last_event, event_count, evidence, unconfirmed \
+         from findings where rule_id = $1 and group_id = $2 and last_at >= $3 and withdrawn_at is null \
+         order by started_at, first_event, id",
+    )
+    .bind(pair.0)
+    .bind(pair.1)
+    .bind(at)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(stored_finding).collect()
+}
+
+pub(super) fn stored_finding(row: &SqliteRow) -> Result<StoredFinding, StoreError> {
+    let id = FindingId(row.try_get(0)?);
+    let evidence: Evidence = serde_json::from_str(row.try_get(7)?)
+        .map_err(|error| StoreError::Corrupt(format!("finding {id}: {error}")))?;
+    Ok(StoredFinding {
+        id,
+        draft: Draft {
+            started_at: row.try_get(1)?,
+            first_event: event_id(row.try_get(2)?)?,
+            detected_at: row.try_get(3)?,
+            detected_by: evidence.detected_by,
+            last_at: row.try_get(4)?,
+            last_event: event_id(row.try_get(5)?)?,
+            event_count: u64::try_from(row.try_get::<i64, _>(6)?).unwrap_or(0),
+            codes: evidence.codes,
+            identities: evidence.identities,
+            resources: evidence.resources,
+            measures: evidence.measures,
+        },
+        unconfirmed: row.try_get::<i64, _>(8)? != 0,
+    })
+}
+
+fn evidence(draft: &Draft) -> String {
+    serde_json::to_string(&Evidence {
+        detected_by: draft.detected_by,
+        codes: draft.codes.clone(),
+        identities: draft.identities.clone(),
+        resources: draft.resources.clone(),
+        measures: draft.measures.clone(),
+    })
+    .expect("numbers and texts always serialise")
+}
+
+/// Keeps a new finding.
+pub async fn insert_finding(
+    writing: &mut Writing,
+    pair: (i64, i64),
+    draft: &Draft,
+    now: i64,
+) -> Result<FindingId, StoreError> {
+    let id = sqlx::query_scalar(
+        "insert into findings (rule_id, group_id, started_at, first_event, detected_at, last_at, \
+         last_event, event_count, evidence, found_at) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning id",
+    )
+    .bind(pair.0)
+    .bind(pair.1)
+    .bind(draft.started_at)
+    .bind(draft.first_event.0.to_vec())
+    .bind(draft.detected_at)
+    .bind(draft.last_at)
+    .bind(draft.last_event.0.to_vec())
+    .bind(i64::try_from(draft.event_count).unwrap_or(i64::MAX))
+    .bind(evidence(draft))
+    .bind(now)
+    .fetch_one(&mut **writing)
+    .await?;
+    Ok(FindingId(id))
+}
+
+/// Makes a finding what it is now.
+pub async fn update_finding(
+    writing: &mut Writing,
+    id: FindingId,
+    draft: &Draft,
+    now: i64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update findings set started_at = $2, first_event = $3, detected_at = $4, last_at = $5, \
+         last_event = $6, event_count = $7, evidence = $8, amended_at = $9, unconfirmed = 0, ungrouped = 1 \
+         where id = $1",
+    )
+    .bind(id.0)
+    .bind(draft.started_at)
+    .bind(draft.first_event.0.to_vec())
+    .bind(draft.detected_at)
+    .bind(draft.last_at)
+    .bind(draft.last_event.0.to_vec())
+    .bind(i64::try_from(draft.event_count).unwrap_or(i64::MAX))
+    .bind(evidence(draft))
+    .bind(now)
+    .execute(&mut **writing)
+    .await?;
+    Ok(())
+}
+
+/// Confirms a finding of a rule that was changed and finds it still.
+pub async fn confirm_finding(writing: &mut Writing, id: FindingId) -> Result<(), StoreError> {
+    sqlx::query("update findings set unconfirmed = 0 where id = $1")
+        .bind(id.0)
+        .execute(&mut **writing)
+        .await?;
+    Ok(())
+}
+
+/// Takes a finding back.
+pub async fn withdraw_finding(
+    writing: &mut Writing,
+    id: FindingId,
+    now: i64,
+) -> Result<(), StoreError> {
+    sqlx::query("update findings set withdrawn_at = $2, ungrouped = 1 where id = $1")
+        .bind(id.0)
+        .bind(now)
+        .execute(&mut **writing)
+        .await?;
+    Ok(())
+}
+
+/// Takes back what rules that have seen everything again did not confirm.
+pub async fn withdraw_unconfirmed(writing: &mut Writing, now: i64) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "update findings set withdrawn_at = $1, ungrouped = 1, unconfirmed = 0 \
+         where unconfirmed = 1 and withdrawn_at is null",
+    )
+    .bind(now)
+    .execute(&mut **writing)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Notes how a finding changed after it was made.
+pub async fn amend(
+    writing: &mut Writing,
+    id: FindingId,
+    kind: &str,
+    sentence: &str,
+    now: i64,
+) -> Result<(), StoreError> {
+    sqlx::query("insert into amendments (finding_id, at, kind, sentence) values ($1, $2, $3, $4)")
+        .bind(id.0)
+        .bind(now)
+        .bind(kind)
+        .bind(sentence)
+        .execute(&mut **writing)
+        .await?;
+    Ok(())
+}
+
+/// The identity that a group is of, where it is of one.
+pub async fn identity_of_group(
+    writing: &mut Writing,
+    group_id: i64,
+) -> Result<Option<i64>, StoreError> {
+    Ok(sqlx::query_scalar("select identity_id from groups where id = $1")
+        .bind(group_id)
+        .fetch_one(&mut **writing)
+        .await?)
+}
+
+impl super::Store {
+    /// Every finding in force, with its rule and the text of its group, in the order of time.
+    pub async fn findings_in_force(&self) -> Result<Vec<crate::model::Finding>, StoreError> {
+        let rows = sqlx::query(
+            "select f.id, f.started_at, f.first_event, f.detected_at, f.last_at, f.last_event, f.event_count, \
+             f.evidence, f.unconfirmed, r.name, g.key from findings f \
+             join rules r on r.id = f.rule_id join groups g on g.id = f.group_id \
+             where f.withdrawn_at is null order by f.started_at, r.name, g.key, f.first_event",
+        )
+        .fetch_all(self.readers())
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let StoredFinding { id, draft, .. } = stored_finding(row)?;
+                Ok(crate::model::Finding {
+                    id,
+                    rule: row.try_get(9)?,
+                    group: row.try_get(10)?,
+                    draft,
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,5 @@
+//! The tests that walk along the path, in its order.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+/// Findings are a pure function of events and rules, against an evaluator that knows no shortcuts.
+mod detect;
