@@ -16,7 +16,7 @@ create table incidents (
     changed_at integer not null,
     acknowledged_at integer,
     acknowledged_by text,
-    -- When it ended, in event time, and how: recovered, quiet, person.
+    -- When it ended, in event time, and how: recovered, quiet, person, merged, withdrawn.
     resolved_at integer,
     resolved_by text,
     resolved_why text,

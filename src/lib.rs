@@ -20,3 +20,6 @@ pub mod store;
 
 /// What the rules say of events.
 pub mod detect;
+
+/// What belongs together, and when it is over.
+pub mod incidents;

@@ -45,3 +45,11 @@ pub struct Finding {
     pub group: String,
     pub draft: Draft,
 }
+
+/// What later stages need to know of the rule behind a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleFacts {
+    pub title: String,
+    pub level: super::severity::Severity,
+    pub category: String,
+}

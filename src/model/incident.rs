@@ -36,6 +36,10 @@ pub enum ResolvedBy {
     /// Nothing more came for as long as the configuration says.
     Quiet,
     Person,
+    /// It turned out to be part of another incident, which tells the rest.
+    Merged,
+    /// Late events showed that there was nothing to it.
+    Withdrawn,
 }
 
 impl ResolvedBy {
@@ -45,12 +49,16 @@ impl ResolvedBy {
             Self::Recovered => "recovered",
             Self::Quiet => "quiet",
             Self::Person => "person",
+            Self::Merged => "merged",
+            Self::Withdrawn => "withdrawn",
         }
     }
 
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
-        [Self::Recovered, Self::Quiet, Self::Person].into_iter().find(|by| by.as_str() == text)
+        [Self::Recovered, Self::Quiet, Self::Person, Self::Merged, Self::Withdrawn]
+            .into_iter()
+            .find(|by| by.as_str() == text)
     }
 }
 

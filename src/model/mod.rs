@@ -10,7 +10,7 @@ mod severity;
 
 pub use delivery::{Delivery, TellReason};
 pub use event::{Event, Facet, Identity, Resource, SignInType};
-pub use finding::{Draft, Finding, NAMED_AT_MOST};
+pub use finding::{Draft, Finding, NAMED_AT_MOST, RuleFacts};
 pub use id::{DeliveryId, EventId, FindingId, IncidentId};
 pub use incident::{Incident, IncidentState, NamedIdentity, ResolvedBy};
 pub use record::{Form, RawRecord, Rejected};

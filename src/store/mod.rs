@@ -5,6 +5,9 @@ mod dictionary;
 mod events;
 mod migrations;
 
+/// Incidents and what happened to them.
+pub mod incidents;
+
 /// Findings and the state of folds.
 pub mod findings;
 mod names;

@@ -1,0 +1,12 @@
+//! **Stage**: findings that belong together become incidents, and incidents end.
+//!
+//! What an incident is follows from the findings and events alone, so it is worked out again whenever
+//! these change; only what people do (acknowledge, resolve) is kept from before.
+
+mod actions;
+mod grouping;
+mod lifecycle;
+mod stage;
+
+pub use actions::{ActionError, acknowledge, resolve};
+pub use stage::{Grouped, run};

@@ -1,0 +1,404 @@
+//! Works out the incidents of every subject whose findings or events changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::grouping::{Piece, gather};
+use super::lifecycle::{end, end_by_events};
+use crate::config::IncidentsConfig;
+use crate::model::{
+    Incident, IncidentId, NAMED_AT_MOST, NamedIdentity, ResolvedBy, RuleFacts, Severity,
+};
+use crate::store::incidents::{self as rows, IncidentFinding, Subject};
+use crate::store::{Names, Store, StoreError, Writing, micros, time};
+
+/// What a walk of the stage did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Grouped {
+    pub opened: u64,
+    pub changed: u64,
+    pub resolved: u64,
+    pub reopened: u64,
+}
+
+/// Groups what changed since the last walk, in one transaction.
+pub async fn run(
+    store: &Store,
+    rules: &BTreeMap<String, RuleFacts>,
+    config: &IncidentsConfig,
+    now: DateTime<Utc>,
+) -> Result<Grouped, StoreError> {
+    let mut writing = store.write().await?;
+    let seen = rows::stage_seen(&mut writing, "incidents").await?;
+    let (last_seq, latest_at) = rows::horizon(&mut writing).await?;
+    let quiet_before =
+        latest_at.saturating_sub(i64::try_from(config.quiet_for.0.as_micros()).unwrap_or(i64::MAX));
+    let mut subjects: BTreeSet<Subject> =
+        rows::ungrouped(&mut writing).await?.into_iter().collect();
+    subjects.extend(rows::endable(&mut writing, seen, quiet_before).await?);
+    let mut stage = Stage {
+        writing,
+        rules,
+        config,
+        now,
+        latest_at: time(latest_at),
+        names: Names::default(),
+        grouped: Grouped::default(),
+    };
+    for subject in subjects {
+        stage.subject(subject).await?;
+    }
+    rows::set_stage_seen(&mut stage.writing, "incidents", last_seq).await?;
+    let grouped = stage.grouped;
+    stage.writing.commit().await?;
+    Ok(grouped)
+}
+
+struct Stage<'a> {
+    writing: Writing,
+    rules: &'a BTreeMap<String, RuleFacts>,
+    config: &'a IncidentsConfig,
+    now: DateTime<Utc>,
+    latest_at: DateTime<Utc>,
+    names: Names,
+    grouped: Grouped,
+}
+
+impl Stage<'_> {
+    async fn subject(&mut self, subject: Subject) -> Result<(), StoreError> {
+        let findings = rows::take_findings(&mut self.writing, subject).await?;
+        let mut before: BTreeMap<IncidentId, Incident> =
+            rows::of_subject(&mut self.writing, subject)
+                .await?
+                .into_iter()
+                .map(|row| (row.id, row))
+                .collect();
+        let pieces = findings
+            .iter()
+            .map(|row| Piece {
+                id: row.finding.id,
+                rule: row.rule.clone(),
+                started_at: row.finding.draft.started_at,
+                last_at: row.finding.draft.last_at,
+            })
+            .collect();
+        for pieces in gather(pieces, self.config) {
+            let members: Vec<&IncidentFinding> = findings
+                .iter()
+                .filter(|row| pieces.iter().any(|piece| piece.id == row.finding.id))
+                .collect();
+            let mut known: Vec<IncidentId> =
+                members.iter().filter_map(|row| row.incident_id).collect();
+            known.sort_unstable();
+            known.dedup();
+            // Of incidents that turn out to be one, the oldest stays.
+            let mut mine = known.into_iter().filter_map(|id| before.remove(&id));
+            let incident = mine.next();
+            let merged: Vec<Incident> = mine.collect();
+            let id = self.incident(subject, &members, incident).await?;
+            for other in merged {
+                self.merge(other, id).await?;
+            }
+            let ids: Vec<i64> = members
+                .iter()
+                .filter(|row| row.incident_id != Some(id))
+                .map(|row| row.finding.id.0)
+                .collect();
+            rows::link(&mut self.writing, &ids, id).await?;
+        }
+        for (_, incident) in before {
+            self.withdraw(incident).await?;
+        }
+        Ok(())
+    }
+
+    /// Opens an incident or brings it up to date.
+    async fn incident(
+        &mut self,
+        subject: Subject,
+        members: &[&IncidentFinding],
+        before: Option<Incident>,
+    ) -> Result<IncidentId, StoreError> {
+        let mut incident = self.describe(subject, members).await?;
+        let by_events = self.end_by_events(subject, members, incident.last_seen_at).await?;
+        let end = end(before.as_ref(), incident.last_seen_at, by_events);
+        incident.resolved_at = end.map(|(at, _)| at);
+        incident.resolved_by = end.map(|(_, by)| by);
+        let Some(before) = before else {
+            let id = rows::open(&mut self.writing, subject, &incident).await?;
+            self.grouped.opened += 1;
+            rows::note(&mut self.writing, id, "opened", &opening(&incident), self.now).await?;
+            if let Some((at, by)) = end {
+                self.grouped.resolved += 1;
+                rows::note(&mut self.writing, id, "resolved", &ending(at, by), self.now).await?;
+            }
+            return Ok(id);
+        };
+        let id = before.id;
+        incident.id = id;
+        incident.opened_at = before.opened_at;
+        incident.deliveries = before.deliveries;
+        let is_reopened = before.resolved_at.is_some() && incident.resolved_at.is_none();
+        if !is_reopened {
+            incident.acknowledged_at = before.acknowledged_at;
+            incident.acknowledged_by.clone_from(&before.acknowledged_by);
+        }
+        if incident.resolved_by == Some(ResolvedBy::Person) {
+            incident.resolved_why.clone_from(&before.resolved_why);
+        }
+        incident.revision = before.revision;
+        if incident == before {
+            return Ok(id);
+        }
+        incident.revision += 1;
+        rows::update(&mut self.writing, &incident, self.now).await?;
+        self.grouped.changed += 1;
+        self.note_changes(&before, &incident).await?;
+        Ok(id)
+    }
+
+    async fn note_changes(
+        &mut self,
+        before: &Incident,
+        after: &Incident,
+    ) -> Result<(), StoreError> {
+        let id = after.id;
+        let new_rules: Vec<&str> = after
+            .rules
+            .iter()
+            .filter(|rule| !before.rules.contains(rule))
+            .map(String::as_str)
+            .collect();
+        if after.severity > before.severity || !new_rules.is_empty() {
+            let mut sentence =
+                format!("{} severity, {} sign-ins", after.severity, after.event_count);
+            if !new_rules.is_empty() {
+                sentence += &format!("; met as well: {}", new_rules.join(", "));
+            }
+            rows::note(&mut self.writing, id, "grew", &sentence, self.now).await?;
+        }
+        match (before.resolved_at, after.resolved_at) {
+            (Some(_), None) => {
+                self.grouped.reopened += 1;
+                rows::note(&mut self.writing, id, "reopened", "it started again", self.now).await
+            }
+            (was, Some(at)) if was != Some(at) => {
+                self.grouped.resolved += 1;
+                let by = after.resolved_by.unwrap_or(ResolvedBy::Quiet);
+                rows::note(&mut self.writing, id, "resolved", &ending(at, by), self.now).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn merge(&mut self, other: Incident, into: IncidentId) -> Result<(), StoreError> {
+        rows::merge(&mut self.writing, other.id, into).await?;
+        rows::note(
+            &mut self.writing,
+            other.id,
+            "merged",
+            &format!("part of incident {into}"),
+            self.now,
+        )
+        .await?;
+        rows::note(
+            &mut self.writing,
+            into,
+            "merged",
+            &format!("incident {} is part of it", other.id),
+            self.now,
+        )
+        .await
+    }
+
+    /// Nothing of its findings is left.
+    async fn withdraw(&mut self, before: Incident) -> Result<(), StoreError> {
+        if before.resolved_by == Some(ResolvedBy::Withdrawn) {
+            return Ok(());
+        }
+        let after = Incident {
+            resolved_at: Some(self.now),
+            resolved_by: Some(ResolvedBy::Withdrawn),
+            revision: before.revision + 1,
+            ..before
+        };
+        rows::update(&mut self.writing, &after, self.now).await?;
+        rows::note(
+            &mut self.writing,
+            after.id,
+            "withdrawn",
+            "late events showed that nothing was wrong",
+            self.now,
+        )
+        .await
+    }
+
+    /// What the findings say together.
+    async fn describe(
+        &mut self,
+        subject: Subject,
+        members: &[&IncidentFinding],
+    ) -> Result<Incident, StoreError> {
+        let mut codes: BTreeMap<i64, u64> = BTreeMap::new();
+        let (mut identities, mut resources) = (Vec::new(), Vec::new());
+        for row in members {
+            for (code, count) in &row.finding.draft.codes {
+                let most = codes.entry(*code).or_default();
+                *most = (*most).max(*count);
+            }
+            add(&mut identities, &row.finding.draft.identities);
+            add(&mut resources, &row.finding.draft.resources);
+        }
+        self.names.load_identities(&mut self.writing, &identities).await?;
+        self.names.load_resources(&mut self.writing, &resources).await?;
+        let first = |pick: fn(&IncidentFinding) -> i64| {
+            members.iter().map(|row| pick(row)).min().unwrap_or(0)
+        };
+        let started_at = first(|row| row.finding.draft.started_at);
+        let detected_at = first(|row| row.finding.draft.detected_at);
+        let last_seen_at = members.iter().map(|row| row.finding.draft.last_at).max().unwrap_or(0);
+        let numbers: Vec<i64> = codes.keys().copied().collect();
+        let event_count = match subject {
+            Subject::Identity(id) => {
+                rows::count_events(
+                    &mut self.writing,
+                    id,
+                    (started_at, last_seen_at),
+                    &numbers,
+                    &resources,
+                )
+                .await?
+            }
+            Subject::Group(_) => members.iter().map(|row| row.finding.draft.event_count).sum(),
+        };
+        let rules = self.rules_of(members);
+        let identities: Vec<NamedIdentity> =
+            identities.iter().filter_map(|id| self.named(*id)).collect();
+        Ok(Incident {
+            id: IncidentId(0),
+            title: self.title(rules.first(), &identities),
+            severity: rules
+                .first()
+                .and_then(|rule| self.rules.get(rule))
+                .map_or(Severity::default(), |rule| rule.level),
+            categories: self.categories(&rules),
+            error_codes: rows::most_first(&codes).into_iter().filter(|code| *code != 0).collect(),
+            resources: resources
+                .iter()
+                .filter_map(|id| self.names.resource(*id))
+                .map(|resource| resource.label().to_owned())
+                .collect(),
+            rules,
+            identities,
+            started_at: time(started_at),
+            detected_at: time(detected_at),
+            last_seen_at: time(last_seen_at),
+            opened_at: self.now,
+            acknowledged_at: None,
+            acknowledged_by: None,
+            resolved_at: None,
+            resolved_by: None,
+            resolved_why: None,
+            event_count,
+            deliveries: 0,
+            revision: 1,
+        })
+    }
+
+    /// The rules of the findings, gravest first.
+    fn rules_of(&self, members: &[&IncidentFinding]) -> Vec<String> {
+        let names: BTreeSet<&str> = members.iter().map(|row| row.rule.as_str()).collect();
+        let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        names.sort_by_key(|name| std::cmp::Reverse(self.rules.get(name).map(|rule| rule.level)));
+        names
+    }
+
+    fn categories(&self, rules: &[String]) -> Vec<String> {
+        let mut categories = Vec::new();
+        for rule in rules.iter().filter_map(|rule| self.rules.get(rule)) {
+            if !rule.category.is_empty() && !categories.contains(&rule.category) {
+                categories.push(rule.category.clone());
+            }
+        }
+        categories
+    }
+
+    fn title(&self, rule: Option<&String>, identities: &[NamedIdentity]) -> String {
+        let rule = rule
+            .and_then(|name| self.rules.get(name))
+            .map_or("A rule that is gone", |rule| rule.title.as_str());
+        let label = |identity: &NamedIdentity| {
+            [&identity.name, &identity.app_id, &identity.service_principal_id]
+                .into_iter()
+                .find(|text| !text.is_empty())
+                .cloned()
+                .unwrap_or_else(|| "an identity without a name".to_owned())
+        };
+        match identities {
+            [] => rule.to_owned(),
+            [one] => format!("{rule}: {}", label(one)),
+            [first, others @ ..] => {
+                let many = if identities.len() >= NAMED_AT_MOST { " or more" } else { "" };
+                format!("{rule}: {} and {}{many} others", label(first), others.len())
+            }
+        }
+    }
+
+    fn named(&self, id: i64) -> Option<NamedIdentity> {
+        let known = self.names.identity(id)?;
+        Some(NamedIdentity {
+            service_principal_id: known.identity.service_principal_id.to_string(),
+            app_id: known.identity.app_id.to_string(),
+            name: known.identity.name.to_string(),
+        })
+    }
+
+    async fn end_by_events(
+        &mut self,
+        subject: Subject,
+        members: &[&IncidentFinding],
+        last_seen_at: DateTime<Utc>,
+    ) -> Result<Option<(DateTime<Utc>, ResolvedBy)>, StoreError> {
+        // Tokens that were given in a strange way are not healed by more tokens.
+        let mut failed = Vec::new();
+        let is_failure =
+            |row: &&&IncidentFinding| row.finding.draft.codes.keys().any(|code| *code != 0);
+        for row in members.iter().filter(is_failure) {
+            add(&mut failed, &row.finding.draft.resources);
+        }
+        let is_all_failure = members.iter().all(|row| is_failure(&row));
+        let recovered_at = match subject {
+            Subject::Identity(id) if is_all_failure => {
+                rows::first_good_after(&mut self.writing, id, &failed, micros(last_seen_at)).await?
+            }
+            _ => None,
+        };
+        let recovered_at = recovered_at.map(|(at, _)| time(at));
+        Ok(end_by_events(last_seen_at, recovered_at, self.latest_at, self.config))
+    }
+}
+
+/// Adds numbers that are not there yet.
+fn add(all: &mut Vec<i64>, more: &[i64]) {
+    for number in more {
+        if !all.contains(number) && all.len() < NAMED_AT_MOST {
+            all.push(*number);
+        }
+    }
+}
+
+fn opening(incident: &Incident) -> String {
+    format!("{} severity, {} sign-ins: {}", incident.severity, incident.event_count, incident.title)
+}
+
+fn ending(at: DateTime<Utc>, by: ResolvedBy) -> String {
+    let at = at.format("%Y-%m-%d %H:%M:%S UTC");
+    match by {
+        ResolvedBy::Recovered => format!("it signed in again at {at}"),
+        ResolvedBy::Quiet => format!("nothing more came until {at}"),
+        ResolvedBy::Person => format!("resolved by a person at {at}"),
+        ResolvedBy::Merged => format!("it became part of another incident at {at}"),
+        ResolvedBy::Withdrawn => format!("withdrawn at {at}"),
+    }
+}
