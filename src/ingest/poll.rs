@@ -1,0 +1,201 @@
+//! Reads a polled source: each head from where it stopped to now, window by window, and again a stretch
+//! behind it, where late records turn up.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio_util::sync::CancellationToken;
+
+use super::fetched;
+use crate::sources::{Ask, FetchError, Plan, Source, cut_page};
+use crate::store::{Fetched, Head, Store, StoreError, Tally};
+
+/// Pages of one window after which something must be wrong.
+const PAGES_AT_MOST: usize = 100_000;
+
+/// The first wait after a failure; each further failure doubles it.
+const FIRST_WAIT: Duration = Duration::from_secs(5);
+
+const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+
+/// What became of one head in a pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeadRead {
+    /// Every window up to now was read to its end.
+    CaughtUp,
+    /// It is not yet time.
+    Waiting { until: DateTime<Utc> },
+    /// It could not be read to the end: the sentence, and when it is tried again.
+    Failed { sentence: String, is_permanent: bool, until: DateTime<Utc> },
+    /// The program is to stop.
+    Stopped,
+}
+
+/// What a read of a source gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Polled {
+    pub tally: Tally,
+    /// By name of the head.
+    pub heads: Vec<(String, HeadRead)>,
+}
+
+/// Told after each page: source, head, the event time read to, and the window's end.
+pub type OnPage<'a> = &'a (dyn Fn(&str, &str, DateTime<Utc>, DateTime<Utc>) + Send + Sync);
+
+/// What a walk over the heads of a source shares.
+pub struct Poll<'a> {
+    pub store: &'a Store,
+    pub source: &'a dyn Source,
+    pub now: DateTime<Utc>,
+    /// Read heads that are not due as well, unless they failed.
+    pub is_eager: bool,
+    pub stop: &'a CancellationToken,
+    pub on_page: OnPage<'a>,
+}
+
+impl Poll<'_> {
+    /// Reads every head that is due. A head that fails holds up no other.
+    pub async fn run(&self) -> Result<Polled, StoreError> {
+        let heads = self.source.plan().heads.iter().map(|head| self.head(head));
+        let mut polled = Polled::default();
+        for read in futures_util::future::join_all(heads).await {
+            let (name, tally, read) = read?;
+            polled.tally += tally;
+            polled.heads.push((name, read));
+        }
+        Ok(polled)
+    }
+
+    async fn head(&self, name: &str) -> Result<(String, Tally, HeadRead), StoreError> {
+        let plan = self.source.plan();
+        let known = self.store.head(self.source.name(), name).await?;
+        let (from, failures) = match &known {
+            Some(head) => {
+                if let Some(until) = head.next_attempt_at.filter(|until| *until > self.now)
+                    && !(self.is_eager && head.failures == 0)
+                {
+                    return Ok((name.to_owned(), Tally::default(), HeadRead::Waiting { until }));
+                }
+                (head.read_to - delta(plan.overlap), head.failures)
+            }
+            None => (self.now - delta(plan.backfill), 0),
+        };
+        let mut head = Head {
+            name: name.to_owned(),
+            read_to: known.map_or(from, |head| head.read_to),
+            failures,
+            next_attempt_at: None,
+        };
+        let (tally, read) = self.windows(plan, &mut head, from).await?;
+        Ok((name.to_owned(), tally, read))
+    }
+
+    /// Reads from `from` to now, oldest first, so that what is about to age out is read before it does.
+    async fn windows(
+        &self,
+        plan: &Plan,
+        head: &mut Head,
+        mut from: DateTime<Utc>,
+    ) -> Result<(Tally, HeadRead), StoreError> {
+        let mut tally = Tally::default();
+        while from < self.now {
+            let to = (from + delta(plan.window)).min(self.now);
+            let is_last = to >= self.now;
+            let done = Head {
+                read_to: head.read_to.max(to),
+                failures: 0,
+                next_attempt_at: is_last.then(|| self.now + delta(plan.interval)),
+                ..head.clone()
+            };
+            match self.window(&done, from, to, &mut tally).await? {
+                Ok(true) => *head = done,
+                Ok(false) => return Ok((tally, HeadRead::Stopped)),
+                Err(error) => return Ok((tally, self.failed(head, &error).await?)),
+            }
+            from = to;
+        }
+        Ok((tally, HeadRead::CaughtUp))
+    }
+
+    /// Reads one window page by page. The head moves with the last page's events, so a window that was
+    /// not read to its end is read again. `false` when the program is to stop.
+    async fn window(
+        &self,
+        done: &Head,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        tally: &mut Tally,
+    ) -> Result<Result<bool, FetchError>, StoreError> {
+        let mut followed = HashSet::new();
+        let mut ask = Ask::Window { from, to };
+        loop {
+            if self.stop.is_cancelled() {
+                return Ok(Ok(false));
+            }
+            let page = match self.source.fetch(&done.name, &ask).await {
+                Ok(page) => page,
+                Err(error) => return Ok(Err(error)),
+            };
+            let next = match next_ask(page.next, &mut followed) {
+                Ok(next) => next,
+                Err(error) => return Ok(Err(error)),
+            };
+            let head = next.is_none().then_some(done);
+            *tally += self.store_page(page.body, done, head).await?;
+            (self.on_page)(self.source.name(), &done.name, from, to);
+            match next {
+                Some(next) => ask = next,
+                None => return Ok(Ok(true)),
+            }
+        }
+    }
+
+    async fn store_page(&self, body: Vec<u8>, done: &Head, head: Option<&Head>) -> Result<Tally, StoreError> {
+        let origin = format!("{} {}", self.source.name(), done.name);
+        let cuts = cut_page(&body);
+        let page: Fetched = fetched(body, &cuts, &origin);
+        self.store.add((self.source.name(), self.source.kind()), page, head, self.now).await
+    }
+
+    /// Keeps the failure and when to try again: the wait doubles, and is never shorter than the source
+    /// asked for.
+    async fn failed(&self, head: &Head, error: &FetchError) -> Result<HeadRead, StoreError> {
+        let failures = head.failures.saturating_add(1);
+        let (asked, is_permanent) = match error {
+            FetchError::Transient { retry_after, .. } => (retry_after.unwrap_or_default(), false),
+            FetchError::Permanent { .. } => (Duration::ZERO, true),
+        };
+        let doubled = FIRST_WAIT.saturating_mul(1_u32.checked_shl(failures - 1).unwrap_or(u32::MAX));
+        let wait = if is_permanent { LONGEST_WAIT } else { doubled.min(LONGEST_WAIT) };
+        let until = self.now + delta(jittered(wait, self.now).max(asked));
+        let sentence = error.to_string();
+        let failed = Head { failures, next_attempt_at: Some(until), ..head.clone() };
+        self.store.head_failed((self.source.name(), self.source.kind()), &failed, &sentence, self.now).await?;
+        Ok(HeadRead::Failed { sentence, is_permanent, until })
+    }
+}
+
+/// The next page to ask for. A link that was followed already would go round for ever.
+fn next_ask(next: Option<String>, followed: &mut HashSet<String>) -> Result<Option<Ask>, FetchError> {
+    let Some(link) = next else { return Ok(None) };
+    let transient = |sentence: &str| FetchError::Transient { sentence: sentence.to_owned(), retry_after: None };
+    if followed.len() >= PAGES_AT_MOST {
+        return Err(transient("one window has more than 100,000 pages; it will be read again"));
+    }
+    if !followed.insert(link.clone()) {
+        return Err(transient("the same nextLink came twice; the window will be read again"));
+    }
+    Ok(Some(Ask::Next(link)))
+}
+
+/// A wait made longer by up to a fifth, so that several heads do not come back at once.
+fn jittered(wait: Duration, now: DateTime<Utc>) -> Duration {
+    let fifth = u64::try_from(wait.as_millis() / 5).unwrap_or(0);
+    let spread = u64::from(now.timestamp_subsec_micros()) % (fifth + 1);
+    wait + Duration::from_millis(spread)
+}
+
+fn delta(span: Duration) -> TimeDelta {
+    TimeDelta::from_std(span).unwrap_or(TimeDelta::MAX)
+}
