@@ -105,11 +105,7 @@ fn last_good(facts: &Facts<'_>, identity: &IdentityFacts) -> Option<String> {
 }
 
 fn label(identity: &IdentityFacts) -> String {
-    let named = &identity.named;
-    [&named.name, &named.app_id, &named.service_principal_id]
-        .into_iter()
-        .find(|text| !text.is_empty())
-        .map_or_else(|| "the identity".to_owned(), |text| phrase::quoted(text))
+    phrase::label(&identity.named).unwrap_or_else(|| "the identity".to_owned())
 }
 
 fn recreated(facts: &Facts<'_>, identity: &IdentityFacts) -> Option<Guess> {
@@ -214,10 +210,7 @@ fn outage(facts: &Facts<'_>, catalogue: &Catalogue) -> Option<Guess> {
 }
 
 fn failing_alike(facts: &Facts<'_>) -> String {
-    let others = match facts.failing_alike {
-        1 => "1 other identity".to_owned(),
-        number => format!("{number} other identities"),
-    };
+    let others = phrase::others(facts.failing_alike);
     format!("{others} failed with the same code in the same time")
 }
 

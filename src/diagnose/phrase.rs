@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::model::NamedIdentity;
+
 /// The longest name that a sentence repeats.
 const NAME_AT_MOST: usize = 120;
 
@@ -63,6 +65,19 @@ pub(super) fn rate(number: u64, days: u32) -> String {
 /// A name from a log as a sentence may repeat it: one line, of bounded length, in backticks.
 pub(super) fn quoted(name: &str) -> String {
     format!("`{}`", plain(name))
+}
+
+/// The first of name, client id and object id that an identity has.
+pub(super) fn label(identity: &NamedIdentity) -> Option<String> {
+    [&identity.name, &identity.app_id, &identity.service_principal_id]
+        .into_iter()
+        .find(|text| !text.is_empty())
+        .map(|text| quoted(text))
+}
+
+/// "1 other identity", "4 other identities".
+pub(super) fn others(number: u64) -> String {
+    if number == 1 { "1 other identity".to_owned() } else { format!("{number} other identities") }
 }
 
 /// A text from a log without control characters and of bounded length.

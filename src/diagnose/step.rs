@@ -37,7 +37,7 @@ enum Piece<'t> {
     Placeholder(&'t str),
 }
 
-/// Cuts a template at `{word}`. Other braces (JMESPath has some) are text.
+/// Cuts a template at `{word}`. Other braces, as queries have, are text.
 fn pieces(template: &str) -> impl Iterator<Item = Piece<'_>> {
     let mut rest = template;
     std::iter::from_fn(move || {
@@ -98,7 +98,7 @@ impl Blanks {
         let command = command
             .filter(|command| !(self.is_managed && command.starts_with("az ad app ")))
             .and_then(|command| self.command(command));
-        Step { sentence: self.sentence(sentence), command }
+        Step { sentence: self.sentence(&sentence), command }
     }
 
     fn value(&self, word: &str) -> &str {

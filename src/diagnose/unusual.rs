@@ -25,11 +25,11 @@ pub(super) fn numbers(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<String> {
         );
     }
     if !incident.error_codes.is_empty() {
-        lines.push(match facts.failing_alike {
-            0 => "No other identity failed with the same code in this time.".to_owned(),
-            1 => "1 other identity failed with the same code in this time.".to_owned(),
-            number => format!("{number} other identities failed with the same code in this time."),
-        });
+        let others = match facts.failing_alike {
+            0 => "No other identity".to_owned(),
+            number => phrase::others(number),
+        };
+        lines.push(format!("{others} failed with the same code in this time."));
     }
     lines
 }

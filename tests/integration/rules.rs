@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rsigma_parser::lint;
 use rsigma_parser::{SigmaCollection, parse_sigma_yaml};
+use signinel::diagnose::unknown_placeholders;
 use yaml_serde::Value;
 
 fn rules_folder() -> PathBuf {
@@ -106,6 +107,19 @@ fn a_rule_that_finds_says_why_and_what_to_do_and_what_it_cannot_know() {
         if category != "building_block" {
             assert!(!texts(ours(&rule, "first_steps")).is_empty(), "{name} has no first steps");
             assert!(!texts(ours(&rule, "unknown")).is_empty(), "{name} knows everything?");
+        }
+    }
+}
+
+#[test]
+fn steps_use_only_placeholders_that_are_filled_in() {
+    for (name, text) in rule_files() {
+        let rule = document(&text);
+        for sentence in
+            texts(ours(&rule, "first_steps")).into_iter().chain(texts(ours(&rule, "unknown")))
+        {
+            let nobody_fills = unknown_placeholders(sentence);
+            assert!(nobody_fills.is_empty(), "{name}: {nobody_fills:?} in `{sentence}`");
         }
     }
 }
