@@ -12,9 +12,6 @@ pub mod clock;
 /// What the operator decides.
 pub mod config;
 
-/// What can be said of an incident.
-pub mod diagnose;
-
 /// The rows that the stages meet at.
 pub mod store;
 
@@ -23,3 +20,6 @@ pub mod detect;
 
 /// What belongs together, and when it is over.
 pub mod incidents;
+
+/// What can be said of an incident.
+pub mod diagnose;

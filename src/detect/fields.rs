@@ -165,6 +165,12 @@ fields! {
 }
 
 impl Field {
+    /// The name that rules write.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(field, _)| *field == self).map_or("", |(_, names)| names[0])
+    }
+
     /// The field of a name as rules write it; letters' case does not matter, as in Log Analytics.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {

@@ -262,6 +262,18 @@ pub(super) fn severity(level: Option<rsigma_parser::Level>) -> Severity {
 }
 
 impl Rule {
+    /// What it looks for, in the word that `rules/README.md` has for it.
+    #[must_use]
+    pub fn kind_name(&self) -> &'static str {
+        match self.kind {
+            _ if self.counted == [self.name.as_str()] => "detection",
+            Kind::EventCount(_) => "event_count",
+            Kind::ValueCount(_) => "value_count",
+            Kind::Streak(_) => "streak",
+            Kind::FirstSeen(_) => "first_seen",
+        }
+    }
+
     /// Every detection it refers to.
     pub fn references(&self) -> impl Iterator<Item = &String> {
         self.counted.iter().chain(&self.broken_by).chain(&self.learn_from)

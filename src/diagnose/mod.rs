@@ -1,5 +1,18 @@
 //! What can be said of an incident: probable cause and remedy, from its findings and the error catalogue.
 
 mod card;
+mod catalogue;
+mod cause;
+mod explain;
+mod facts;
+mod gather;
+mod phrase;
+mod step;
+mod unusual;
 
 pub use card::{Card, Cause, Confidence, Step, Who};
+pub use catalogue::{Catalogue, CatalogueError, CatalogueFault, ErrorClass, ErrorEntry, Origin};
+pub use explain::explain;
+pub use facts::{Baseline, Facts, FindingFacts, IdentityFacts, Shared, Successor};
+pub use gather::card;
+pub use step::{PLACEHOLDERS, unknown_placeholders};

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod dictionary;
+mod dossier;
 mod events;
 mod migrations;
 
@@ -30,6 +31,7 @@ use tokio::sync::Mutex;
 use dictionary::Dictionary;
 
 pub use batch::{Batch, Fetched, Reject};
+pub use dossier::{Alike, Dossier, Habits};
 pub use events::{EventRow, Stretch, arrived_after, in_time_order};
 pub use names::{KnownIdentity, Names};
 pub use sources::{Head, Tally};

@@ -3,3 +3,5 @@
 
 /// Findings are a pure function of events and rules, against an evaluator that knows no shortcuts.
 mod detect;
+/// Every rule file is complete, and passes its own tests.
+mod rules;

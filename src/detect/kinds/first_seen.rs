@@ -44,7 +44,7 @@ impl FirstSeen {
         let over = |draft: &Draft| draft.started_at.saturating_add(self.timespan) <= event.at;
         closed.extend(state.open.extract_if(.., |(_, draft)| over(draft)).map(|(_, draft)| draft));
         let first_at = *state.first_at.get_or_insert(event.at);
-        if !event.value.is_empty() {
+        if event.role == Role::Counted && !event.value.is_empty() {
             self.value(state, event, event.at - first_at);
         }
         state.events = (state.events + 1).min(self.learn_events);
@@ -53,16 +53,14 @@ impl FirstSeen {
     fn value(&self, state: &mut State, event: &Occurrence<'_>, known_for: i64) {
         let mark = Mark::from(event);
         if let Some((_, draft)) = state.open.iter_mut().find(|(value, _)| *value == event.value) {
-            if event.role == Role::Counted {
-                absorb(draft, &mark);
-            }
+            absorb(draft, &mark);
             return;
         }
         if state.known.len() >= VALUES_AT_MOST || state.known.contains(&*event.value) {
             return;
         }
         let is_known_well = known_for >= self.learn_for && state.events >= self.learn_events;
-        if event.role == Role::Counted && is_known_well {
+        if is_known_well {
             let mut draft = begin([&mark]).expect("it has one mark");
             draft.measures.insert("value".to_owned(), event.value.to_string());
             draft.measures.insert("known_values".to_owned(), state.known.len().to_string());

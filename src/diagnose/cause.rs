@@ -1,0 +1,361 @@
+//! Guesses at why, each with what speaks for it, ranked.
+
+use chrono::TimeDelta;
+
+use super::card::{Cause, Confidence};
+use super::catalogue::{Catalogue, ErrorClass, Origin};
+use super::facts::{Facts, FindingFacts, IdentityFacts, Shared, Successor};
+use super::phrase;
+
+/// The tenant does not know the application, or no longer.
+const NOT_FOUND: [i64; 3] = [700_016, 700_011, 500_341];
+/// A date has passed; no other reading is possible.
+const EXPIRED: [i64; 2] = [7_000_222, 1_000_502];
+/// From so many other identities on, failing alike is no accident.
+const ALIKE: u64 = 3;
+/// A successor that appears this near to the first failure explains it.
+const NEAR: TimeDelta = TimeDelta::hours(24);
+/// Codes that are explained each for itself.
+pub(super) const CODES_EXPLAINED: usize = 3;
+
+/// What sort of guess it is: the steps depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Recreated,
+    Spray,
+    Outage,
+    Other,
+}
+
+pub(super) struct Guess {
+    pub kind: Kind,
+    pub cause: Cause,
+}
+
+impl Guess {
+    fn new(kind: Kind, confidence: Confidence, sentence: String, because: Vec<String>) -> Self {
+        Self { kind, cause: Cause { sentence, because, confidence } }
+    }
+
+    fn other(confidence: Confidence, sentence: impl Into<String>, because: Vec<String>) -> Self {
+        Self::new(Kind::Other, confidence, sentence.into(), because)
+    }
+}
+
+/// All guesses, the likeliest first.
+pub(super) fn guesses(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<Guess> {
+    let mut guesses = Vec::new();
+    let spray = spray(facts);
+    let is_spray = spray.is_some();
+    guesses.extend(spray);
+    guesses.extend(outage(facts, catalogue));
+    if facts.incident.error_codes.iter().any(|code| NOT_FOUND.contains(code)) {
+        let recreated: Vec<Guess> =
+            facts.identities.iter().filter_map(|one| recreated(facts, one)).collect();
+        if recreated.is_empty() && !is_spray {
+            guesses.extend(facts.identities.first().map(|identity| deleted(facts, identity)));
+        }
+        guesses.extend(recreated);
+    }
+    guesses.extend(shared_change(facts, catalogue));
+    guesses.extend(by_code(facts, catalogue));
+    for finding in &facts.findings {
+        match (finding.kind, finding.category, finding.field) {
+            ("first_seen", _, Some("resourceId")) => guesses.extend(new_resource(facts, finding)),
+            ("first_seen", "credential", _) => guesses.extend(new_credential(finding)),
+            ("first_seen", ..) => guesses.extend(new_habit(finding)),
+            ("event_count", "token_pattern", _) => guesses.extend(burst(facts, finding)),
+            _ => {}
+        }
+    }
+    if guesses.is_empty() {
+        guesses.extend(facts.findings.iter().map(|finding| {
+            Guess::other(
+                Confidence::Low,
+                finding.why,
+                vec![format!("the rule `{}` was met", finding.rule)],
+            )
+        }));
+    }
+    guesses.sort_by_key(|guess| std::cmp::Reverse(guess.cause.confidence));
+    guesses
+}
+
+fn times_of(facts: &Facts<'_>, code: i64) -> u64 {
+    facts.codes.get(&code).copied().unwrap_or(0)
+}
+
+/// "AADSTS700016, 34 times: the tenant knows no application with this client id".
+fn code_seen(facts: &Facts<'_>, catalogue: &Catalogue, code: i64) -> String {
+    let times = match times_of(facts, code) {
+        0 => String::new(),
+        number => format!(", {}", phrase::times(number)),
+    };
+    format!("AADSTS{code}{times}: {}", catalogue.meaning(code))
+}
+
+fn last_good(facts: &Facts<'_>, identity: &IdentityFacts) -> Option<String> {
+    identity.last_good_at.map(|at| {
+        format!(
+            "it last got a token at {}, {} before the first event of this incident",
+            phrase::time(at),
+            phrase::span(facts.incident.started_at - at)
+        )
+    })
+}
+
+fn label(identity: &IdentityFacts) -> String {
+    phrase::label(&identity.named).unwrap_or_else(|| "the identity".to_owned())
+}
+
+fn recreated(facts: &Facts<'_>, identity: &IdentityFacts) -> Option<Guess> {
+    let successor = identity.successor.as_ref()?;
+    let distance = successor.first_seen_at - facts.incident.started_at;
+    let is_near = distance.abs() <= NEAR;
+    let mut because = vec![appeared(successor, distance)];
+    because.extend(last_good(facts, identity));
+    let new_id = client_id(successor);
+    Some(Guess::new(
+        Kind::Recreated,
+        if is_near { Confidence::High } else { Confidence::Medium },
+        format!(
+            "{} was deleted and created anew as {new_id}, and the workload still uses the old client id.",
+            label(identity)
+        ),
+        because,
+    ))
+}
+
+/// The id under which the successor lives.
+pub(super) fn client_id(successor: &Successor) -> String {
+    let named = &successor.named;
+    let id = if named.app_id.is_empty() { &named.service_principal_id } else { &named.app_id };
+    phrase::quoted(id)
+}
+
+fn appeared(successor: &Successor, distance: TimeDelta) -> String {
+    let shared = match successor.shares {
+        Shared::Name => "the same name",
+        Shared::ArmResource => "the same Azure resource",
+    };
+    let side = if distance < TimeDelta::zero() { "before" } else { "after" };
+    format!(
+        "{shared} appeared with the client id {} at {}, {} {side} the first failure",
+        client_id(successor),
+        phrase::time(successor.first_seen_at),
+        phrase::span(distance)
+    )
+}
+
+fn deleted(facts: &Facts<'_>, identity: &IdentityFacts) -> Guess {
+    if let Some(good) = last_good(facts, identity) {
+        let sentence =
+            format!("{} was deleted, and something still uses its client id.", label(identity));
+        return Guess::other(
+            Confidence::High,
+            sentence,
+            vec![good, "the tenant knew the id then, and no longer does".to_owned()],
+        );
+    }
+    Guess::other(
+        Confidence::Medium,
+        "The client id is stale or mistyped, or belongs to an application of another tenant.",
+        vec!["no sign-in under this id that gave a token is stored".to_owned()],
+    )
+}
+
+fn spray(facts: &Facts<'_>) -> Option<Guess> {
+    let finding = facts.findings.iter().find(|finding| finding.category == "spray")?;
+    let never_good = facts.identities.iter().all(|identity| identity.last_good_at.is_none());
+    let mut because = Vec::new();
+    if let Some(seen) = finding.draft.measures.get("seen") {
+        because.push(format!("{seen} different ids were tried; a broken workload repeats one"));
+    }
+    if let Some(address) = facts.addresses.first() {
+        because.push(format!("the attempts come from {}", phrase::quoted(address)));
+    }
+    because.push(if never_good {
+        "none of the ids named here ever got a token".to_owned()
+    } else {
+        "but some of the ids worked before, so several identities may have been deleted at once"
+            .to_owned()
+    });
+    Some(Guess::new(
+        Kind::Spray,
+        if never_good { Confidence::High } else { Confidence::Medium },
+        "Somebody tries out which applications this tenant has.".to_owned(),
+        because,
+    ))
+}
+
+fn outage(facts: &Facts<'_>, catalogue: &Catalogue) -> Option<Guess> {
+    let told = facts.findings.iter().any(|finding| finding.category == "outage");
+    let code = *facts.incident.error_codes.first()?;
+    let is_transient = catalogue.class_of(code) == ErrorClass::Transient;
+    if !told && !is_transient {
+        return None;
+    }
+    let together = told || facts.failing_alike >= ALIKE;
+    let mut because = vec![code_seen(facts, catalogue, code)];
+    if facts.failing_alike > 0 {
+        because.push(failing_alike(facts));
+    }
+    let confidence = if together { Confidence::High } else { Confidence::Medium };
+    let sentence = if together {
+        "Entra itself has trouble. The cause lies in none of the identities."
+    } else {
+        "Entra had a passing fault, or the line to it was cut."
+    };
+    Some(Guess::new(Kind::Outage, confidence, sentence.to_owned(), because))
+}
+
+fn failing_alike(facts: &Facts<'_>) -> String {
+    let others = phrase::others(facts.failing_alike);
+    format!("{others} failed with the same code in the same time")
+}
+
+fn shared_change(facts: &Facts<'_>, catalogue: &Catalogue) -> Option<Guess> {
+    let code = *facts.incident.error_codes.first()?;
+    let class = catalogue.class_of(code);
+    if facts.failing_alike < ALIKE || matches!(class, ErrorClass::Transient | ErrorClass::User) {
+        return None;
+    }
+    let sentence = if NOT_FOUND.contains(&code) {
+        "Several identities were deleted together, for example with their resource group."
+    } else {
+        "Something changed that several identities share: a policy, a resource, a deployment."
+    };
+    Some(Guess::other(Confidence::Medium, sentence, vec![failing_alike(facts)]))
+}
+
+/// What the catalogue says of the codes that no other guess has explained.
+fn by_code(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<Guess> {
+    let codes = facts.incident.error_codes.iter().take(CODES_EXPLAINED);
+    codes.filter_map(|&code| one_code(facts, catalogue, code)).collect()
+}
+
+fn one_code(facts: &Facts<'_>, catalogue: &Catalogue, code: i64) -> Option<Guess> {
+    let mut because = vec![code_seen(facts, catalogue, code)];
+    let Some(entry) = catalogue.get(code) else {
+        return Some(Guess::other(
+            Confidence::Low,
+            format!("Entra refuses for a reason that the catalogue does not hold (AADSTS{code})."),
+            vec![code_seen(facts, catalogue, code)],
+        ));
+    };
+    if NOT_FOUND.contains(&code) || entry.class == ErrorClass::Transient {
+        return None;
+    }
+    because.extend(facts.identities.first().and_then(|identity| last_good(facts, identity)));
+    let confidence = if EXPIRED.contains(&code) {
+        Confidence::High
+    } else if entry.source == Origin::Field || entry.class == ErrorClass::Unknown {
+        Confidence::Low
+    } else {
+        Confidence::Medium
+    };
+    Some(Guess::other(confidence, entry.cause.clone(), because))
+}
+
+/// What makes abuse likelier than a release: a second thing that is odd about the same identity.
+fn second_oddity(facts: &Facts<'_>, finding: &FindingFacts<'_>) -> Option<String> {
+    let other = facts.findings.iter().find(|other| {
+        other.rule != finding.rule
+            && matches!(other.category, "token_pattern" | "credential" | "cross_tenant" | "policy")
+    })?;
+    Some(format!("the same incident holds \"{}\"", other.title))
+}
+
+fn new_value(finding: &FindingFacts<'_>) -> String {
+    let measures = &finding.draft.measures;
+    match (measures.get("value"), measures.get("learned_for")) {
+        (Some(value), Some(span)) => {
+            format!("{} was never seen here in {}", phrase::quoted(value), phrase::plain(span))
+        }
+        (Some(value), None) => format!("{} was never seen here before", phrase::quoted(value)),
+        _ => format!("the rule `{}` was met", finding.rule),
+    }
+}
+
+fn new_resource(facts: &Facts<'_>, finding: &FindingFacts<'_>) -> Vec<Guess> {
+    let resource = facts
+        .incident
+        .resources
+        .first()
+        .map_or_else(|| "a resource that is new for it".to_owned(), |name| phrase::quoted(name));
+    let mut because = vec![new_value(finding)];
+    let baseline = facts.identities.first().and_then(|identity| identity.baseline);
+    because.extend(baseline.map(|usual| {
+        let resources = phrase::count(usual.resources, "resource");
+        format!("in the {} before it used {resources}", phrase::count(usual.days.into(), "day"))
+    }));
+    let release = Guess::other(
+        Confidence::Medium,
+        format!("A release made the workload use {resource}."),
+        because,
+    );
+    let oddity = second_oddity(facts, finding);
+    let confidence = if oddity.is_some() { Confidence::Medium } else { Confidence::Low };
+    let mut against = vec![
+        "whoever runs code where the workload runs can get its token for any resource".to_owned(),
+    ];
+    against.extend(oddity);
+    let theft =
+        Guess::other(confidence, format!("Somebody else uses its token for {resource}."), against);
+    vec![release, theft]
+}
+
+fn new_credential(finding: &FindingFacts<'_>) -> Vec<Guess> {
+    vec![
+        Guess::other(
+            Confidence::Medium,
+            "The credential was rotated or replaced on purpose.",
+            vec![new_value(finding)],
+        ),
+        Guess::other(
+            Confidence::Low,
+            "Somebody added a credential of their own to the application.",
+            vec!["a second credential survives the rotation of the first".to_owned()],
+        ),
+    ]
+}
+
+fn new_habit(finding: &FindingFacts<'_>) -> Vec<Guess> {
+    vec![
+        Guess::other(
+            Confidence::Medium,
+            "The way this identity signs in was changed on purpose.",
+            vec![new_value(finding)],
+        ),
+        Guess::other(
+            Confidence::Low,
+            "Somebody else signs in as this identity.",
+            vec![finding.why.to_owned()],
+        ),
+    ]
+}
+
+fn burst(facts: &Facts<'_>, finding: &FindingFacts<'_>) -> Vec<Guess> {
+    let seen = format!(
+        "{} {}",
+        phrase::count(finding.draft.event_count, "token"),
+        phrase::within(facts.incident.started_at, facts.incident.last_seen_at)
+    );
+    vec![
+        Guess::other(
+            Confidence::Medium,
+            "Many instances that share the identity were started at once.",
+            vec![seen.clone()],
+        ),
+        Guess::other(
+            Confidence::Medium,
+            "A client asks for a new token for each call and keeps none.",
+            vec![seen],
+        ),
+        Guess::other(
+            Confidence::Low,
+            "Somebody harvests tokens on a host of the identity.",
+            second_oddity(facts, finding).into_iter().collect(),
+        ),
+    ]
+}

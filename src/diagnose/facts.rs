@@ -1,0 +1,99 @@
+//! What must be known of an incident to explain it: plain values that a reader of the database fills in.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::model::{Draft, Incident, NamedIdentity, Severity, SignInType};
+
+/// Everything that the explanation rests on. Nothing else is looked up.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    pub incident: &'a Incident,
+    /// Its findings, gravest first.
+    pub findings: Vec<FindingFacts<'a>>,
+    /// Its identities, the one with most evidence first; no more than a person reads.
+    pub identities: Vec<IdentityFacts>,
+    /// Sign-ins of its evidence by error code; 0 is a token issued.
+    pub codes: BTreeMap<i64, u64>,
+    /// Addresses of its evidence, most frequent first. Managed identities have none.
+    pub addresses: Vec<String>,
+    /// Identities outside the incident that failed with one of its codes during it.
+    pub failing_alike: u64,
+    /// What the coverage of the sources says of the interval, where it is not complete.
+    pub coverage: Option<String>,
+}
+
+/// A finding and what its rule says.
+#[derive(Clone, Copy, Debug)]
+pub struct FindingFacts<'a> {
+    pub rule: &'a str,
+    pub title: &'a str,
+    pub category: &'a str,
+    /// `event_count`, `value_count`, `streak`, `first_seen`, or `detection`.
+    pub kind: &'a str,
+    /// The field whose values the rule counts or has never seen, where it has one.
+    pub field: Option<&'a str>,
+    pub level: Severity,
+    pub why: &'a str,
+    pub first_steps: &'a [String],
+    pub unknown: &'a [String],
+    pub draft: &'a Draft,
+}
+
+impl FindingFacts<'_> {
+    pub(super) fn is_first_seen(&self) -> bool {
+        self.kind == "first_seen"
+    }
+}
+
+/// An identity of the incident and its history.
+#[derive(Clone, Debug, Default)]
+pub struct IdentityFacts {
+    pub named: NamedIdentity,
+    pub tenant_id: String,
+    pub arm_resource_id: String,
+    /// `systemassigned`, `userassigned`, or empty.
+    pub msi_type: String,
+    pub sign_in_type: Option<SignInType>,
+    /// The last sign-in before the incident that gave a token.
+    pub last_good_at: Option<DateTime<Utc>>,
+    /// The first sign-in after the incident began that gave a token.
+    pub first_good_after: Option<DateTime<Utc>>,
+    /// An identity that looks like its new form.
+    pub successor: Option<Successor>,
+    pub baseline: Option<Baseline>,
+}
+
+impl IdentityFacts {
+    pub(super) fn is_managed(&self) -> bool {
+        self.sign_in_type == Some(SignInType::ManagedIdentity)
+    }
+}
+
+/// An identity with the same name or ARM resource and other ids, first met around the start.
+#[derive(Clone, Debug)]
+pub struct Successor {
+    pub named: NamedIdentity,
+    pub first_seen_at: DateTime<Utc>,
+    pub shares: Shared,
+}
+
+/// What tells that a successor is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shared {
+    Name,
+    ArmResource,
+}
+
+/// What an identity usually did, in the days before the incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Baseline {
+    /// Days with data, at most 14.
+    pub days: u32,
+    pub sign_ins: u64,
+    /// Of those, refused.
+    pub failures: u64,
+    /// Different resources it was given tokens for.
+    pub resources: u64,
+}

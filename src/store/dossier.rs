@@ -1,0 +1,197 @@
+//! What the events say of the identities of an incident: ids, habits, the last good sign-in.
+
+use chrono::{DateTime, Utc};
+use sqlx::{AssertSqlSafe, SqliteConnection};
+
+use super::{Store, StoreError, micros, time};
+use crate::model::{Facet, NamedIdentity};
+
+/// Evidence looked through for addresses; more does not change which come first.
+const LOOKED_THROUGH: i64 = 20_000;
+
+const DAY: i64 = 86_400_000_000;
+
+/// An identity with its history around an incident.
+#[derive(Clone, Debug, Default)]
+pub struct Dossier {
+    pub named: NamedIdentity,
+    pub tenant_id: String,
+    pub arm_resource_id: String,
+    pub msi_type: String,
+    pub sign_in_type: String,
+    pub last_good_at: Option<DateTime<Utc>>,
+    pub first_good_after: Option<DateTime<Utc>>,
+    /// Identities of the same tenant that share its name or ARM resource, with their first sign-in.
+    pub alike: Vec<Alike>,
+    pub habits: Option<Habits>,
+}
+
+/// An identity that shares a name or ARM resource with another.
+#[derive(Clone, Debug)]
+pub struct Alike {
+    pub named: NamedIdentity,
+    pub first_seen_at: DateTime<Utc>,
+    pub shares_arm_resource: bool,
+}
+
+/// What an identity did in the days before.
+#[derive(Clone, Copy, Debug)]
+pub struct Habits {
+    pub days: u32,
+    pub sign_ins: u64,
+    pub failures: u64,
+    pub resources: u64,
+}
+
+impl Store {
+    /// Everything of an identity around an instant; `None` for a number that is none.
+    pub async fn dossier(
+        &self,
+        identity_id: i64,
+        started_at: DateTime<Utc>,
+        ended_at: DateTime<Utc>,
+    ) -> Result<Option<Dossier>, StoreError> {
+        let mut reader = self.readers().acquire().await?;
+        let row: Option<(String, String, String, String, String)> = sqlx::query_as(
+            "select tenant_id, service_principal_id, app_id, name, arm_resource_id from identities where id = $1",
+        )
+        .bind(identity_id)
+        .fetch_optional(&mut *reader)
+        .await?;
+        let Some((tenant_id, service_principal_id, app_id, name, arm_resource_id)) = row else {
+            return Ok(None);
+        };
+        let facet: Option<String> = sqlx::query_scalar(
+            "select f.value from events e join facets f on f.id = e.facet_id where e.identity_id = $1 \
+             and e.created_at <= $2 order by e.created_at desc limit 1",
+        )
+        .bind(identity_id)
+        .bind(micros(ended_at))
+        .fetch_optional(&mut *reader)
+        .await?;
+        let facet: Facet<'static> = facet
+            .and_then(|value| serde_json::from_str::<Facet<'_>>(&value).ok().map(Facet::into_owned))
+            .unwrap_or_default();
+        Ok(Some(Dossier {
+            named: NamedIdentity { service_principal_id, app_id, name },
+            tenant_id,
+            arm_resource_id,
+            msi_type: facet.msi_type.into_owned(),
+            sign_in_type: facet.sign_in_type.into_owned(),
+            last_good_at: good(&mut reader, identity_id, LAST_BEFORE, started_at).await?,
+            first_good_after: good(&mut reader, identity_id, FIRST_AFTER, started_at).await?,
+            alike: alike(&mut reader, identity_id).await?,
+            habits: habits(&mut reader, identity_id, micros(started_at)).await?,
+        }))
+    }
+
+    /// Addresses of an identity's sign-ins with these codes in an interval, most frequent first.
+    pub async fn addresses(
+        &self,
+        identity_ids: &[i64],
+        codes: &[i64],
+        interval: (DateTime<Utc>, DateTime<Utc>),
+    ) -> Result<Vec<String>, StoreError> {
+        let sql = format!(
+            "select t.text from (select address_id from events where identity_id in ({}) and created_at between $1 \
+             and $2 and error_code in ({}) and address_id is not null limit {LOOKED_THROUGH}) e \
+             join texts t on t.id = e.address_id group by t.text order by count(*) desc, t.text limit 10",
+            list(identity_ids),
+            list(codes)
+        );
+        Ok(sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(micros(interval.0))
+            .bind(micros(interval.1))
+            .fetch_all(self.readers())
+            .await?)
+    }
+
+    /// How many other identities failed with one of these codes in an interval.
+    pub async fn failing_alike(
+        &self,
+        identity_ids: &[i64],
+        codes: &[i64],
+        interval: (DateTime<Utc>, DateTime<Utc>),
+    ) -> Result<u64, StoreError> {
+        let sql = format!(
+            "select count(distinct identity_id) from events where error_code <> 0 and error_code in ({}) \
+             and created_at between $1 and $2 and identity_id not in ({})",
+            list(codes),
+            list(identity_ids)
+        );
+        let count: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(micros(interval.0))
+            .bind(micros(interval.1))
+            .fetch_one(self.readers())
+            .await?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+}
+
+fn list(numbers: &[i64]) -> String {
+    numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(",")
+}
+
+const LAST_BEFORE: &str = "select max(created_at) from events where identity_id = $1 and created_at < $2 \
+     and error_code = 0";
+const FIRST_AFTER: &str = "select min(created_at) from events where identity_id = $1 and created_at > $2 \
+     and error_code = 0";
+
+async fn good(
+    reader: &mut SqliteConnection,
+    identity_id: i64,
+    sql: &'static str,
+    at: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let found: Option<i64> =
+        sqlx::query_scalar(sql).bind(identity_id).bind(micros(at)).fetch_one(reader).await?;
+    Ok(found.map(time))
+}
+
+async fn alike(reader: &mut SqliteConnection, identity_id: i64) -> Result<Vec<Alike>, StoreError> {
+    let rows: Vec<(String, String, String, i64, Option<i64>)> = sqlx::query_as(
+        "select n.service_principal_id, n.app_id, n.name, \
+           (n.arm_resource_id <> '' and n.arm_resource_id = i.arm_resource_id), \
+           (select min(created_at) from events e where e.identity_id = n.id) \
+         from identities i join identities n on n.tenant_id = i.tenant_id and n.id <> i.id \
+           and ((i.name <> '' and n.name = i.name) or (i.arm_resource_id <> '' and n.arm_resource_id = i.arm_resource_id)) \
+         where i.id = $1 order by n.id limit 20",
+    )
+    .bind(identity_id)
+    .fetch_all(reader)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|(service_principal_id, app_id, name, shares, first)| {
+            Some(Alike {
+                named: NamedIdentity { service_principal_id, app_id, name },
+                first_seen_at: time(first?),
+                shares_arm_resource: shares != 0,
+            })
+        })
+        .collect())
+}
+
+async fn habits(
+    reader: &mut SqliteConnection,
+    identity_id: i64,
+    before: i64,
+) -> Result<Option<Habits>, StoreError> {
+    let (sign_ins, failures, resources, first): (i64, i64, i64, Option<i64>) = sqlx::query_as(
+        "select count(*), coalesce(sum(error_code <> 0), 0), \
+         count(distinct case when error_code = 0 then resource_id end), min(created_at) \
+         from events where identity_id = $1 and created_at >= $2 and created_at < $3",
+    )
+    .bind(identity_id)
+    .bind(before - 14 * DAY)
+    .bind(before)
+    .fetch_one(reader)
+    .await?;
+    let count = |number: i64| u64::try_from(number).unwrap_or(0);
+    Ok(first.map(|first| Habits {
+        days: u32::try_from((before - first + DAY - 1) / DAY).unwrap_or(14).clamp(1, 14),
+        sign_ins: count(sign_ins),
+        failures: count(failures),
+        resources: count(resources),
+    }))
+}
