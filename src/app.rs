@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use crate::clock::Clock;
 use crate::config::{Config, Fault};
-use crate::detect::{CodeClasses, Detector, Matcher, RuleFault, Rulebook};
+use crate::detect::{Detector, Matcher, RuleFault, Rulebook};
 use crate::diagnose::{Catalogue, CatalogueFault};
 use crate::model::RuleFacts;
 use crate::notify::{Channel, Outbox};
@@ -69,7 +69,7 @@ impl App {
             }
         };
         let (rulebook, catalogue) = (read_rules(rules.as_deref())?, read_catalogue(rules.as_deref())?);
-        let matcher = Matcher::new(&rulebook, code_classes(&catalogue)).map_err(BuildError::Rules)?;
+        let matcher = Matcher::new(&rulebook, catalogue.classes()).map_err(BuildError::Rules)?;
         Ok(Self {
             clock,
             store: Store::open(&db).await?,
@@ -106,12 +106,6 @@ pub fn read_rules(folder: Option<&Path>) -> Result<Rulebook, BuildError> {
 pub fn read_catalogue(folder: Option<&Path>) -> Result<Catalogue, BuildError> {
     let file = folder.map(|folder| folder.join("errors.toml")).filter(|file| file.exists());
     Catalogue::load(file.as_deref()).map_err(|error| BuildError::Catalogue(error.faults))
-}
-
-/// The class of every code, as rules see it.
-#[must_use]
-pub fn code_classes(catalogue: &Catalogue) -> CodeClasses {
-    catalogue.entries().map(|entry| (entry.code, entry.class.as_str().to_owned())).collect()
 }
 
 fn rule_facts(rulebook: &Rulebook) -> BTreeMap<String, RuleFacts> {

@@ -148,6 +148,12 @@ impl Catalogue {
         self.get(code).map_or("the catalogue does not know this code", |entry| &entry.meaning)
     }
 
+    /// The class of every code by its number, as rules read it.
+    #[must_use]
+    pub fn classes(&self) -> BTreeMap<i64, String> {
+        self.entries().map(|entry| (entry.code, entry.class.as_str().to_owned())).collect()
+    }
+
     pub fn entries(&self) -> impl Iterator<Item = &ErrorEntry> {
         self.entries.values()
     }

@@ -168,3 +168,13 @@ fn the_index_lists_every_rule() {
         assert!(index.contains(&format!("`{name}`")), "rules/README.md does not list `{name}`");
     }
 }
+
+#[tokio::test]
+async fn every_rule_passes_its_own_tests_on_the_path_that_events_take() {
+    let book = signinel::detect::Rulebook::embedded().unwrap();
+    let codes = signinel::diagnose::Catalogue::shipped().classes();
+    let (ran, faults) = signinel::detect::try_rules(&book, &codes, None).await.unwrap();
+    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    assert!(told.is_empty(), "{}", told.join("\n"));
+    assert!(ran > 100, "only {ran} tests ran");
+}
