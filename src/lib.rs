@@ -12,8 +12,17 @@ pub mod clock;
 /// What the operator decides.
 pub mod config;
 
+/// Where records come from.
+pub mod sources;
+
+/// What a record says.
+pub mod normalise;
+
 /// The rows that the stages meet at.
 pub mod store;
+
+/// How records come into the store.
+pub mod ingest;
 
 /// What the rules say of events.
 pub mod detect;

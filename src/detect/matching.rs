@@ -82,7 +82,7 @@ impl Matcher {
                                 .join(", ")
                                 .into(),
                             sentence: error.to_string(),
-                        })
+                        });
                     })
                     .ok()?;
                 Some(Ward { parts, engine, meanings, verdicts: HashMap::default() })

@@ -239,7 +239,8 @@ fn value_field(rule: &CorrelationRule, faults: &mut Vec<String>) -> Option<Field
     if names.len() > 1 {
         faults.push("`condition.field` names several fields; one is evaluated".to_owned());
     }
-    fields(names, "condition.field", faults).first().copied()
+    // An identity is one value, though a group of it is of its tenant, too.
+    fields(names, "condition.field", faults).pop()
 }
 
 fn fields(names: &[String], key: &str, faults: &mut Vec<String>) -> Vec<Field> {

@@ -145,10 +145,10 @@ impl Reading {
                 .and_then(|extension| rule::correlation(&name, correlation, &extension));
             match read {
                 Ok(rule) => {
-                    self.correlations.push((file.to_path_buf(), rule, correlation.generate))
+                    self.correlations.push((file.to_path_buf(), rule, correlation.generate));
                 }
                 Err(sentences) => {
-                    sentences.into_iter().for_each(|sentence| self.fault(file, sentence))
+                    sentences.into_iter().for_each(|sentence| self.fault(file, sentence));
                 }
             }
         }
@@ -240,7 +240,7 @@ fn field_names(tree: &Tree, names: &mut Vec<String>) {
             names.extend(items.iter().filter_map(|item| item.field.name.clone()));
         }
         Tree::AnyOf(trees) | Tree::And(trees) => {
-            trees.iter().for_each(|tree| field_names(tree, names))
+            trees.iter().for_each(|tree| field_names(tree, names));
         }
         // A keyword may stand in any field, so such a rule reads them all, the event's own id too.
         Tree::Keywords(_) => names.push("id".to_owned()),

@@ -319,7 +319,7 @@ impl Detector {
             }
             match rows.last() {
                 Some(row) if rows.len() == usize::try_from(self.pace.page).unwrap_or(0) => {
-                    stretch.after = Some(row.key())
+                    stretch.after = Some(row.key());
                 }
                 _ => return Ok(replay.end(false)),
             }

@@ -8,8 +8,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::fetched;
-use crate::sources::{Ask, FetchError, Plan, Source, cut_page};
-use crate::store::{Fetched, Head, Store, StoreError, Tally};
+use crate::sources::files::cut_page;
+use crate::sources::{Ask, FetchError, Plan, Source};
+use crate::store::{Head, Store, StoreError, Tally};
 
 /// Pages of one window after which something must be wrong.
 const PAGES_AT_MOST: usize = 100_000;
@@ -17,7 +18,7 @@ const PAGES_AT_MOST: usize = 100_000;
 /// The first wait after a failure; each further failure doubles it.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 
-const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+const LONGEST_WAIT: Duration = Duration::from_mins(15);
 
 /// What became of one head in a pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,10 +152,14 @@ impl Poll<'_> {
         }
     }
 
-    async fn store_page(&self, body: Vec<u8>, done: &Head, head: Option<&Head>) -> Result<Tally, StoreError> {
+    async fn store_page(
+        &self,
+        body: Vec<u8>,
+        done: &Head,
+        head: Option<&Head>,
+    ) -> Result<Tally, StoreError> {
         let origin = format!("{} {}", self.source.name(), done.name);
-        let cuts = cut_page(&body);
-        let page: Fetched = fetched(body, &cuts, &origin);
+        let page = fetched(cut_page(body), &origin);
         self.store.add((self.source.name(), self.source.kind()), page, head, self.now).await
     }
 
@@ -166,20 +171,27 @@ impl Poll<'_> {
             FetchError::Transient { retry_after, .. } => (retry_after.unwrap_or_default(), false),
             FetchError::Permanent { .. } => (Duration::ZERO, true),
         };
-        let doubled = FIRST_WAIT.saturating_mul(1_u32.checked_shl(failures - 1).unwrap_or(u32::MAX));
+        let doubled =
+            FIRST_WAIT.saturating_mul(1_u32.checked_shl(failures - 1).unwrap_or(u32::MAX));
         let wait = if is_permanent { LONGEST_WAIT } else { doubled.min(LONGEST_WAIT) };
         let until = self.now + delta(jittered(wait, self.now).max(asked));
         let sentence = error.to_string();
         let failed = Head { failures, next_attempt_at: Some(until), ..head.clone() };
-        self.store.head_failed((self.source.name(), self.source.kind()), &failed, &sentence, self.now).await?;
+        self.store
+            .head_failed((self.source.name(), self.source.kind()), &failed, &sentence, self.now)
+            .await?;
         Ok(HeadRead::Failed { sentence, is_permanent, until })
     }
 }
 
 /// The next page to ask for. A link that was followed already would go round for ever.
-fn next_ask(next: Option<String>, followed: &mut HashSet<String>) -> Result<Option<Ask>, FetchError> {
+fn next_ask(
+    next: Option<String>,
+    followed: &mut HashSet<String>,
+) -> Result<Option<Ask>, FetchError> {
     let Some(link) = next else { return Ok(None) };
-    let transient = |sentence: &str| FetchError::Transient { sentence: sentence.to_owned(), retry_after: None };
+    let transient =
+        |sentence: &str| FetchError::Transient { sentence: sentence.to_owned(), retry_after: None };
     if followed.len() >= PAGES_AT_MOST {
         return Err(transient("one window has more than 100,000 pages; it will be read again"));
     }

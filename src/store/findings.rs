@@ -59,7 +59,7 @@ pub async fn sync_rules(
             .fetch_all(&mut **writing)
             .await?;
     for (id, name, fingerprint, _) in &known {
-        let is_current = rules.iter().any(|rule| *rule == (name.as_str(), fingerprint.as_str()));
+        let is_current = rules.contains(&(name.as_str(), fingerprint.as_str()));
         if is_current || fingerprint.is_empty() && !rules.iter().any(|(other, _)| other == name) {
             continue;
         }

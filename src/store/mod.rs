@@ -96,7 +96,7 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
             .foreign_keys(false)
-            .busy_timeout(Duration::from_secs(60))
+            .busy_timeout(Duration::from_mins(1))
             .pragma("wal_autocheckpoint", WAL_PAGES)
             .pragma("cache_size", "-65536")
             .pragma("temp_store", "memory")
@@ -110,7 +110,7 @@ impl Store {
         };
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(Duration::from_secs(120))
+            .acquire_timeout(Duration::from_mins(2))
             .connect_with(options.clone())
             .await
             .map_err(failed)?;

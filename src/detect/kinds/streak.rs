@@ -33,14 +33,13 @@ impl Streak {
             return;
         }
         let mark = Mark::from(event);
-        match &mut state.open {
-            Some(open) => absorb(open, &mark),
-            None => {
-                state.run.push(mark);
-                if state.run.len() as u64 >= self.length {
-                    state.open = begin(&state.run);
-                    state.run.clear();
-                }
+        if let Some(open) = &mut state.open {
+            absorb(open, &mark)
+        } else {
+            state.run.push(mark);
+            if state.run.len() as u64 >= self.length {
+                state.open = begin(&state.run);
+                state.run.clear();
             }
         }
     }

@@ -1,0 +1,129 @@
+//! Reads exported files into the store: one thread cuts and reads records while the database writes
+//! those before them.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::fetched;
+use crate::sources::files::{Input, More, RecordBatch, Records, inputs};
+use crate::store::{Fetched, Store, StoreError, Tally};
+
+/// The name and the kind of the source that files are counted under.
+const SOURCE: (&str, &str) = ("import", "import");
+
+/// Batches that wait for the database: one is written while the next is read.
+const WAITING: usize = 1;
+
+/// What an import came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    pub tally: Tally,
+    pub files: u64,
+    /// Files that could not be opened or read to their end, a sentence each.
+    pub unreadable: Vec<String>,
+    /// The first records that were set aside, as `origin:place: reason`.
+    pub rejected: Vec<String>,
+    pub is_stopped: bool,
+}
+
+/// As many rejected records are named; the rest are counted, and all are kept in the database.
+const NAMED: usize = 10;
+
+enum Read {
+    Batch(Box<Fetched>),
+    File,
+    Unreadable(String),
+}
+
+/// Imports what the paths name, `-` being standard input. `on_batch` is told the tally so far.
+pub async fn import(
+    store: &Store,
+    paths: Vec<PathBuf>,
+    now: DateTime<Utc>,
+    stop: &CancellationToken,
+    on_batch: &(dyn Fn(&Tally) + Send + Sync),
+) -> Result<Imported, StoreError> {
+    let (sender, mut receiver) = mpsc::channel(WAITING);
+    let reading = tokio::task::spawn_blocking(move || read_all(paths, &sender));
+    let mut imported = Imported::default();
+    loop {
+        let read = tokio::select! {
+            biased;
+            () = stop.cancelled() => {
+                imported.is_stopped = true;
+                break;
+            }
+            read = receiver.recv() => read,
+        };
+        match read {
+            None => break,
+            Some(Read::File) => imported.files += 1,
+            Some(Read::Unreadable(sentence)) => imported.unreadable.push(sentence),
+            Some(Read::Batch(fetched)) => {
+                for reject in
+                    fetched.rejects.iter().take(NAMED - imported.rejected.len().min(NAMED))
+                {
+                    imported
+                        .rejected
+                        .push(format!("{}:{}: {}", reject.origin, reject.place, reject.reason));
+                }
+                imported.tally += store.add(SOURCE, *fetched, None, now).await?;
+                on_batch(&imported.tally);
+            }
+        }
+    }
+    // The reader ends when it finds nobody listening.
+    drop(receiver);
+    if reading.await.is_err() {
+        imported.unreadable.push(
+            "reading stopped before the end: a fault of this program, please report it".to_owned(),
+        );
+    }
+    store.settle().await?;
+    Ok(imported)
+}
+
+/// Reads every file to its end, or until nobody listens.
+fn read_all(paths: Vec<PathBuf>, sender: &mpsc::Sender<Read>) {
+    let mut batch = RecordBatch::default();
+    for input in inputs(paths) {
+        let gone = match input {
+            Err(error) => sender.blocking_send(Read::Unreadable(error.to_string())).is_err(),
+            Ok(input) => read_file(input, &mut batch, sender).is_none(),
+        };
+        if gone {
+            return;
+        }
+    }
+}
+
+/// `None` when nobody listens.
+fn read_file(input: Input, batch: &mut RecordBatch, sender: &mpsc::Sender<Read>) -> Option<()> {
+    let Input { origin, reader } = input;
+    let mut records = match Records::open(reader) {
+        Ok(records) => records,
+        Err(error) => return sender.blocking_send(Read::Unreadable(unread(&origin, &error))).ok(),
+    };
+    sender.blocking_send(Read::File).ok()?;
+    loop {
+        let filled = records.fill(batch);
+        if !batch.is_empty() {
+            let fetched = fetched(std::mem::take(batch), &origin);
+            sender.blocking_send(Read::Batch(Box::new(fetched))).ok()?;
+        }
+        match filled {
+            Ok(More::Yes) => {}
+            Ok(More::No) => return Some(()),
+            Err(error) => {
+                return sender.blocking_send(Read::Unreadable(unread(&origin, &error))).ok();
+            }
+        }
+    }
+}
+
+fn unread(origin: &str, error: &std::io::Error) -> String {
+    format!("`{origin}` cannot be read to its end: {error}; what came before it was taken")
+}

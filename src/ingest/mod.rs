@@ -1,0 +1,40 @@
+//! Brings records into the store: files as they are read, polled sources page by page.
+
+/// Exported files.
+pub mod import;
+
+/// Polled sources.
+pub mod poll;
+
+use crate::model::{RawRecord, Rejected};
+use crate::normalise::normalise;
+use crate::sources::files::RecordBatch;
+use crate::store::{Fetched, Reject};
+
+/// Reads the records of a batch: each becomes an event, is recognised as another log's, or is set
+/// aside with the reason. `origin` is the file or request, as messages call it.
+#[must_use]
+pub fn fetched(records: RecordBatch, origin: &str) -> Fetched {
+    let (bytes, spans, misread) = records.into_parts();
+    let mut fetched = Fetched::default();
+    for span in spans {
+        let raw =
+            RawRecord { form: span.form, bytes: &bytes[span.start..span.end], place: span.place };
+        match normalise(&raw) {
+            Ok(event) => fetched.batch.push(&event, span.start..span.end),
+            Err(Rejected::Other(_)) => fetched.other += 1,
+            Err(Rejected::Broken(reason)) => {
+                fetched.rejects.push(reject(origin, span.place, reason, raw.bytes.to_vec()));
+            }
+        }
+    }
+    fetched
+        .rejects
+        .extend(misread.into_iter().map(|it| reject(origin, it.place, it.reason, it.excerpt)));
+    fetched.bytes = bytes;
+    fetched
+}
+
+fn reject(origin: &str, place: u64, reason: String, record: Vec<u8>) -> Reject {
+    Reject { origin: origin.to_owned(), place, reason, record }
+}

@@ -1,0 +1,203 @@
+//! Cuts the rows out of CSV: quoted cells may hold line ends.
+
+use memchr::{memchr, memchr3};
+
+use crate::model::Form;
+
+use super::batch::Misread;
+use super::cut::{Cut, Cutter, Lines, RECORD_AT_MOST};
+
+/// A first line longer than this is no header.
+const HEADER_AT_MOST: usize = 64 << 10;
+
+/// Columns of which one tells a header of sign-ins from prose with commas.
+const KNOWN: [&str; 10] = [
+    "timegenerated",
+    "createddatetime",
+    "date (utc)",
+    "request id",
+    "correlationid",
+    "category",
+    "operationname",
+    "serviceprincipalid",
+    "tenantid",
+    "type",
+];
+
+/// Whether the input begins with the header of a CSV; `None` when its first line is not there yet.
+pub(super) fn begins(window: &[u8], at_end: bool) -> Option<Option<u8>> {
+    let line = match memchr(b'\n', window) {
+        Some(end) => &window[..end],
+        None if at_end || window.len() > HEADER_AT_MOST => window,
+        None => return None,
+    };
+    let Ok(line) = std::str::from_utf8(line) else { return Some(None) };
+    let line = line.trim();
+    let sign = [',', ';', '\t'].into_iter().rev().max_by_key(|sign| line.matches(*sign).count())?;
+    let cells: Vec<&str> = line.split(sign).map(|cell| cell.trim().trim_matches('"')).collect();
+    let is_known = |cell: &&str| {
+        let cell = cell.to_ascii_lowercase();
+        KNOWN.iter().any(|known| cell == *known || cell.strip_suffix(" [utc]") == Some(known))
+    };
+    let are_names = cells
+        .iter()
+        .all(|cell| cell.len() < 100 && !cell.is_empty() && !cell.contains(['{', '}', ':', ' ']));
+    let is_header = line.len() <= HEADER_AT_MOST
+        && (cells.len() >= 2 && cells.iter().any(|cell| is_known(cell))
+            || cells.len() >= 3 && are_names)
+        && !line.starts_with(['{', '[']);
+    Some(is_header.then(|| u8::try_from(sign).unwrap_or(b',')))
+}
+
+/// Where the walk through a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inside {
+    /// A quote here opens a quoted cell.
+    CellStart,
+    Bare,
+    Quoted,
+    /// Behind a quote in a quoted cell: its end, or the first of two.
+    Quote,
+}
+
+#[derive(Debug)]
+pub(super) struct Rows {
+    delimiter: u8,
+    header: Vec<u8>,
+    lines: Lines,
+    start: usize,
+    pos: usize,
+    inside: Inside,
+    /// The beginning of a row that is too long, and its line.
+    too_long: Option<Misread>,
+}
+
+impl Rows {
+    pub(super) fn new(delimiter: u8) -> Self {
+        Self {
+            delimiter,
+            header: Vec::new(),
+            lines: Lines::new(),
+            start: 0,
+            pos: 0,
+            inside: Inside::CellStart,
+            too_long: None,
+        }
+    }
+
+    /// The end of the row that begins at `start`: the place of its line feed.
+    fn row_end(&mut self, window: &[u8]) -> Option<usize> {
+        while let Some(rest) = window.get(self.pos..).filter(|rest| !rest.is_empty()) {
+            let step = match self.inside {
+                Inside::CellStart if rest[0] == b'"' => {
+                    self.inside = Inside::Quoted;
+                    1
+                }
+                Inside::CellStart => {
+                    self.inside = Inside::Bare;
+                    0
+                }
+                Inside::Bare => match memchr3(self.delimiter, b'\n', b'\n', rest) {
+                    Some(at) if rest[at] == b'\n' => {
+                        self.pos += at + 1;
+                        self.inside = Inside::CellStart;
+                        return Some(self.pos - 1);
+                    }
+                    Some(at) => {
+                        self.inside = Inside::CellStart;
+                        at + 1
+                    }
+                    None => rest.len(),
+                },
+                Inside::Quoted => match memchr(b'"', rest) {
+                    Some(at) => {
+                        self.inside = Inside::Quote;
+                        at + 1
+                    }
+                    None => rest.len(),
+                },
+                Inside::Quote if rest[0] == b'"' => {
+                    self.inside = Inside::Quoted;
+                    1
+                }
+                Inside::Quote => {
+                    self.inside = Inside::Bare;
+                    0
+                }
+            };
+            self.pos += step;
+        }
+        None
+    }
+
+    /// A whole row: the header, a record, or nothing when it is blank or the header again.
+    fn row(&mut self, window: &[u8], end: usize) -> Option<Cut> {
+        let start = std::mem::replace(&mut self.start, self.pos);
+        if let Some(misread) = self.too_long.take() {
+            return Some(Cut::Misread(misread));
+        }
+        let row = window[start..end].trim_ascii_end();
+        if row.is_empty() || row == self.header {
+            return None;
+        }
+        if self.header.is_empty() {
+            self.header = row.to_vec();
+            self.header.push(b'\n');
+            return None;
+        }
+        if row == self.header.trim_ascii_end() {
+            return None;
+        }
+        let place = self.lines.at(window, start);
+        Some(Cut::Record { form: Form::Csv, start, end: start + row.len(), place })
+    }
+}
+
+impl Cutter for Rows {
+    fn next(&mut self, window: &[u8], at_end: bool) -> Cut {
+        loop {
+            if let Some(end) = self.row_end(window) {
+                match self.row(window, end) {
+                    Some(cut) => return cut,
+                    None => continue,
+                }
+            }
+            if self.pos - self.start > RECORD_AT_MOST && self.too_long.is_none() {
+                let place = self.lines.at(window, self.start);
+                let reason = "the row is longer than 16 MiB: a quote in it is not closed";
+                self.too_long = Some(Misread::new(place, reason, &window[self.start..]));
+            }
+            if !at_end {
+                return Cut::More;
+            }
+            if self.start == window.len() && self.too_long.is_none() {
+                return Cut::End;
+            }
+            self.pos = window.len();
+            if self.inside == Inside::Quoted && self.too_long.is_none() {
+                let place = self.lines.at(window, self.start);
+                let reason = "the file ends inside a quoted cell of this row";
+                self.too_long = Some(Misread::new(place, reason, &window[self.start..]));
+            }
+            self.inside = Inside::CellStart;
+            if let Some(cut) = self.row(window, window.len()) {
+                return cut;
+            }
+        }
+    }
+
+    fn release(&mut self, window: &[u8]) -> usize {
+        if self.too_long.is_some() {
+            self.start = self.pos;
+        }
+        let done = self.start;
+        self.lines.release(window, done);
+        self.start = 0;
+        self.pos -= done;
+        done
+    }
+
+    fn around(&self) -> (&[u8], &[u8]) {
+        (&self.header, b"")
+    }
+}
