@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 /// Findings are a pure function of events and rules, against an evaluator that knows no shortcuts.
+mod corpus;
 mod detect;
 /// Every rule file is complete, and passes its own tests.
 mod rules;
