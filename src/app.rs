@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use crate::clock::Clock;
 use crate::config::{Config, Fault};
 use crate::detect::{Detector, Matcher, RuleFault, Rulebook};
-use crate::diagnose::{Catalogue, CatalogueFault};
+use crate::diagnose::{Catalogue, CatalogueError};
 use crate::model::RuleFacts;
 use crate::notify::{Channel, Outbox};
 use crate::sources::Source;
@@ -32,8 +32,8 @@ pub enum BuildError {
     Config(Vec<Fault>),
     #[error("{}", lines(.0))]
     Rules(Vec<RuleFault>),
-    #[error("{}", lines(.0))]
-    Catalogue(Vec<CatalogueFault>),
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -102,10 +102,12 @@ pub fn read_rules(folder: Option<&Path>) -> Result<Rulebook, BuildError> {
     folder.map_or_else(Rulebook::embedded, Rulebook::folder).map_err(BuildError::Rules)
 }
 
-/// The catalogue in the binary, and `errors.toml` of a rules folder over it.
+/// The catalogue in the binary, with `errors.toml` of a rules folder over it.
 pub fn read_catalogue(folder: Option<&Path>) -> Result<Catalogue, BuildError> {
-    let file = folder.map(|folder| folder.join("errors.toml")).filter(|file| file.exists());
-    Catalogue::load(file.as_deref()).map_err(|error| BuildError::Catalogue(error.faults))
+    match folder.map(|folder| folder.join("errors.toml")).filter(|file| file.exists()) {
+        Some(file) => Ok(Catalogue::load(&file)?),
+        None => Ok(Catalogue::shipped()),
+    }
 }
 
 fn rule_facts(rulebook: &Rulebook) -> BTreeMap<String, RuleFacts> {

@@ -44,30 +44,36 @@ pub struct Matcher {
     pub evicted: u64,
 }
 
+/// A ward before its detections are compiled.
+struct Draft {
+    parts: Parts,
+    collection: SigmaCollection,
+    meanings: HashMap<String, Vec<Hit>, RandomState>,
+}
+
 impl Matcher {
     /// Compiles a rulebook.
     pub fn new(book: &Rulebook, codes: CodeClasses) -> Result<Self, Vec<RuleFault>> {
         let rules: Vec<Rule> = book.rules.values().cloned().collect();
-        let mut wards: BTreeMap<
-            u8,
-            (Parts, SigmaCollection, HashMap<String, Vec<Hit>, RandomState>),
-        > = BTreeMap::new();
+        let mut wards: BTreeMap<u8, Draft> = BTreeMap::new();
         for detection in book.detections.values() {
             let meanings = meanings(&rules, &detection.name);
             if meanings.is_empty() {
                 continue;
             }
             let parts = parts(&detection.fields);
-            let ward = wards
-                .entry(parts.number())
-                .or_insert_with(|| (parts, SigmaCollection::new(), HashMap::default()));
-            ward.1.rules.push(detection.rule.clone());
-            ward.2.insert(detection.name.clone(), meanings);
+            let ward = wards.entry(parts.number()).or_insert_with(|| Draft {
+                parts,
+                collection: SigmaCollection::new(),
+                meanings: HashMap::default(),
+            });
+            ward.collection.rules.push(detection.rule.clone());
+            ward.meanings.insert(detection.name.clone(), meanings);
         }
         let mut faults = Vec::new();
         let wards = wards
             .into_values()
-            .filter_map(|(parts, mut collection, meanings)| {
+            .filter_map(|Draft { parts, mut collection, meanings }| {
                 collection.filters.clone_from(&book.filters);
                 let mut engine = Engine::new();
                 engine

@@ -4,6 +4,7 @@
 //! cut into passes, repeats or restarts changes them. Each kind of rule is a fold over the events of a
 //! group in the order of time (`kinds`); `replay` takes folds up where they were put away.
 
+mod amend;
 mod fields;
 mod kinds;
 mod matching;

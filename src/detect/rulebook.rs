@@ -1,6 +1,7 @@
 //! All rules of a folder, or those in the binary: read, checked, and every fault of every file told.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -148,7 +149,9 @@ impl Reading {
                     self.correlations.push((file.to_path_buf(), rule, correlation.generate));
                 }
                 Err(sentences) => {
-                    sentences.into_iter().for_each(|sentence| self.fault(file, sentence));
+                    for sentence in sentences {
+                        self.fault(file, sentence);
+                    }
                 }
             }
         }
@@ -226,7 +229,8 @@ impl Rulebook {
             for name in rule.references() {
                 let Some(detection) = self.detections.get(name) else { continue };
                 let named: BTreeMap<_, _> = detection.rule.detection.named.iter().collect();
-                text += &format!(" {named:?} {:?}", detection.rule.detection.conditions);
+                write!(text, " {named:?} {:?}", detection.rule.detection.conditions)
+                    .expect("a string takes everything");
             }
             rule.fingerprint = EventId::digest(text.as_bytes()).to_string();
         }
@@ -240,7 +244,9 @@ fn field_names(tree: &Tree, names: &mut Vec<String>) {
             names.extend(items.iter().filter_map(|item| item.field.name.clone()));
         }
         Tree::AnyOf(trees) | Tree::And(trees) => {
-            trees.iter().for_each(|tree| field_names(tree, names));
+            for tree in trees {
+                field_names(tree, names);
+            }
         }
         // A keyword may stand in any field, so such a rule reads them all, the event's own id too.
         Tree::Keywords(_) => names.push("id".to_owned()),

@@ -6,14 +6,15 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use foldhash::fast::RandomState;
 
+use super::amend::{Late, apply};
 use super::kinds::{Role, State};
 use super::matching::{Hit, Matcher};
-use super::replay::{Change, Outcome, Put, Replay, compare, spoken_of};
-use crate::model::{Draft, EventId};
-use crate::store::findings::{self, Checkpoint, Key, RuleRow};
+use super::replay::{Outcome, Put, Replay, compare, spoken_of};
+use crate::model::EventId;
+use crate::store::checkpoints::{self, Checkpoint};
+use crate::store::findings::{self, Key, RuleRow};
 use crate::store::{
     EventRow, Names, Store, StoreError, Stretch, Writing, arrived_after, in_time_order, micros,
-    time,
 };
 
 /// How much is done at once. It decides the cost of a pass and nothing of what it finds.
@@ -250,7 +251,10 @@ impl Detector {
         let ids = (self.rules[pair.0].id, pair.1);
         let tail = match self.tails.remove(&pair) {
             Some(tail) => tail,
-            None => findings::tail(writing, ids).await?.map(put).transpose()?,
+            None => checkpoints::tail(writing, ids)
+                .await?
+                .map(|checkpoint| put(&checkpoint))
+                .transpose()?,
         };
         let kind = &self.matcher.rules[pair.0].kind;
         let only_breaks = events.iter().all(|(_, role)| *role == Role::Breaks);
@@ -274,11 +278,14 @@ impl Detector {
             return self.settle(writing, pair, tail, outcome, None, now, found).await;
         }
         found.replays += 1;
-        let from = findings::checkpoint_before(writing, ids, first).await?.map(put).transpose()?;
-        let old = findings::checkpoints_from(writing, ids, first)
+        let from = checkpoints::checkpoint_before(writing, ids, first)
+            .await?
+            .map(|checkpoint| put(&checkpoint))
+            .transpose()?;
+        let old = checkpoints::checkpoints_from(writing, ids, first)
             .await?
             .into_iter()
-            .map(put)
+            .map(|checkpoint| put(&checkpoint))
             .collect::<Result<_, _>>()?;
         let outcome = self.go_back(writing, pair, from.as_ref(), old, (last_new, last_seq)).await?;
         let late = Late { first, count: events.len() };
@@ -356,7 +363,7 @@ impl Detector {
             if is_full { just_after(from.key) } else { from.key }
         });
         let is_at_end = outcome.converged.is_none();
-        findings::drop_checkpoints(
+        checkpoints::drop_checkpoints(
             writing,
             ids,
             begin,
@@ -364,7 +371,7 @@ impl Detector {
         )
         .await?;
         for put in &outcome.puts {
-            findings::put_checkpoint(writing, ids, &packed(put)).await?;
+            checkpoints::put_checkpoint(writing, ids, &packed(put)).await?;
         }
         if is_at_end {
             self.tails.insert(pair, outcome.puts.into_iter().last());
@@ -375,85 +382,12 @@ impl Detector {
     }
 }
 
-/// Events that came after later ones had been folded.
-struct Late {
-    first: Key,
-    count: usize,
-}
-
 fn just_after((at, id): Key) -> Key {
     let next = u128::from_be_bytes(id.0).checked_add(1);
     next.map_or((at + 1, EventId([0; 16])), |id| (at, EventId(id.to_be_bytes())))
 }
 
-async fn apply(
-    writing: &mut Writing,
-    ids: (i64, i64),
-    change: Change,
-    late: Option<&Late>,
-    now: DateTime<Utc>,
-    found: &mut Found,
-) -> Result<(), StoreError> {
-    let at = micros(now);
-    match change {
-        Change::Insert(draft) => {
-            findings::insert_finding(writing, ids, &draft, at).await?;
-            found.new += 1;
-        }
-        Change::Update(old, draft) => {
-            findings::update_finding(writing, old.id, &draft, at).await?;
-            if let Some(late) = late {
-                findings::amend(
-                    writing,
-                    old.id,
-                    "late",
-                    &late.sentence(&old.draft, &draft, now),
-                    at,
-                )
-                .await?;
-            }
-            found.changed += 1;
-        }
-        Change::Confirm(old) => findings::confirm_finding(writing, old.id).await?,
-        Change::Merge(old) => {
-            findings::withdraw_finding(writing, old.id, at).await?;
-            findings::amend(
-                writing,
-                old.id,
-                "merged",
-                "late events joined it to another finding",
-                at,
-            )
-            .await?;
-            found.withdrawn += 1;
-        }
-        Change::Withdraw(old) => {
-            findings::withdraw_finding(writing, old.id, at).await?;
-            let sentence = "late events showed that the rule was not met after all";
-            findings::amend(writing, old.id, "withdrawn", sentence, at).await?;
-            found.withdrawn += 1;
-        }
-    }
-    Ok(())
-}
-
-impl Late {
-    /// What became of a finding, for its timeline.
-    fn sentence(&self, old: &Draft, new: &Draft, now: DateTime<Utc>) -> String {
-        let delay = humantime::format_duration(std::time::Duration::from_secs(
-            u64::try_from((now - time(self.first.0)).num_seconds()).unwrap_or(0),
-        ));
-        let events =
-            if self.count == 1 { "1 event".to_owned() } else { format!("{} events", self.count) };
-        let counts = match new.event_count.cmp(&old.event_count) {
-            std::cmp::Ordering::Equal => format!("still {} sign-ins", new.event_count),
-            _ => format!("{} sign-ins where there were {}", new.event_count, old.event_count),
-        };
-        format!("{events} arrived late, the oldest by {delay}: {counts}")
-    }
-}
-
-fn put(checkpoint: Checkpoint) -> Result<Put, StoreError> {
+fn put(checkpoint: &Checkpoint) -> Result<Put, StoreError> {
     let state: State = postcard::from_bytes(&checkpoint.state)
         .map_err(|error| StoreError::Corrupt(format!("a checkpoint cannot be read: {error}")))?;
     Ok(Put { key: checkpoint.key, folded: checkpoint.folded, state })

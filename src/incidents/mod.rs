@@ -4,6 +4,7 @@
 //! these change; only what people do (acknowledge, resolve) is kept from before.
 
 mod actions;
+mod describe;
 mod grouping;
 mod lifecycle;
 mod stage;

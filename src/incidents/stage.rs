@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use super::describe::{Describing, add};
 use super::grouping::{Piece, gather};
 use super::lifecycle::{end, end_by_events};
 use crate::config::IncidentsConfig;
-use crate::model::{
-    Incident, IncidentId, NAMED_AT_MOST, NamedIdentity, ResolvedBy, RuleFacts, Severity,
-};
+use crate::model::{Incident, IncidentId, ResolvedBy, RuleFacts};
 use crate::store::incidents::{self as rows, IncidentFinding, Subject};
+use crate::store::stages;
 use crate::store::{Names, Store, StoreError, Writing, micros, time};
 
 /// What a walk of the stage did.
@@ -30,8 +30,8 @@ pub async fn run(
     now: DateTime<Utc>,
 ) -> Result<Grouped, StoreError> {
     let mut writing = store.write().await?;
-    let seen = rows::stage_seen(&mut writing, "incidents").await?;
-    let (last_seq, latest_at) = rows::horizon(&mut writing).await?;
+    let seen = stages::stage_seen(&mut writing, "incidents").await?;
+    let (last_seq, latest_at) = stages::horizon(&mut writing).await?;
     let quiet_before =
         latest_at.saturating_sub(i64::try_from(config.quiet_for.0.as_micros()).unwrap_or(i64::MAX));
     let mut subjects: BTreeSet<Subject> =
@@ -49,7 +49,7 @@ pub async fn run(
     for subject in subjects {
         stage.subject(subject).await?;
     }
-    rows::set_stage_seen(&mut stage.writing, "incidents", last_seq).await?;
+    stages::set_stage_seen(&mut stage.writing, "incidents", last_seq).await?;
     let grouped = stage.grouped;
     stage.writing.commit().await?;
     Ok(grouped)
@@ -120,7 +120,14 @@ impl Stage<'_> {
         members: &[&IncidentFinding],
         before: Option<Incident>,
     ) -> Result<IncidentId, StoreError> {
-        let mut incident = self.describe(subject, members).await?;
+        let mut incident = Describing {
+            writing: &mut self.writing,
+            rules: self.rules,
+            names: &mut self.names,
+            now: self.now,
+        }
+        .incident(subject, members)
+        .await?;
         let by_events = self.end_by_events(subject, members, incident.last_seen_at).await?;
         let end = end(before.as_ref(), incident.last_seen_at, by_events);
         incident.resolved_at = end.map(|(at, _)| at);
@@ -174,7 +181,8 @@ impl Stage<'_> {
             let mut sentence =
                 format!("{} severity, {} sign-ins", after.severity, after.event_count);
             if !new_rules.is_empty() {
-                sentence += &format!("; met as well: {}", new_rules.join(", "));
+                sentence.push_str("; met as well: ");
+                sentence.push_str(&new_rules.join(", "));
             }
             rows::note(&mut self.writing, id, "grew", &sentence, self.now).await?;
         }
@@ -234,126 +242,6 @@ impl Stage<'_> {
         .await
     }
 
-    /// What the findings say together.
-    async fn describe(
-        &mut self,
-        subject: Subject,
-        members: &[&IncidentFinding],
-    ) -> Result<Incident, StoreError> {
-        let mut codes: BTreeMap<i64, u64> = BTreeMap::new();
-        let (mut identities, mut resources) = (Vec::new(), Vec::new());
-        for row in members {
-            for (code, count) in &row.finding.draft.codes {
-                let most = codes.entry(*code).or_default();
-                *most = (*most).max(*count);
-            }
-            add(&mut identities, &row.finding.draft.identities);
-            add(&mut resources, &row.finding.draft.resources);
-        }
-        self.names.load_identities(&mut self.writing, &identities).await?;
-        self.names.load_resources(&mut self.writing, &resources).await?;
-        let first = |pick: fn(&IncidentFinding) -> i64| {
-            members.iter().map(|row| pick(row)).min().unwrap_or(0)
-        };
-        let started_at = first(|row| row.finding.draft.started_at);
-        let detected_at = first(|row| row.finding.draft.detected_at);
-        let last_seen_at = members.iter().map(|row| row.finding.draft.last_at).max().unwrap_or(0);
-        let numbers: Vec<i64> = codes.keys().copied().collect();
-        let event_count = match subject {
-            Subject::Identity(id) => {
-                rows::count_events(
-                    &mut self.writing,
-                    id,
-                    (started_at, last_seen_at),
-                    &numbers,
-                    &resources,
-                )
-                .await?
-            }
-            Subject::Group(_) => members.iter().map(|row| row.finding.draft.event_count).sum(),
-        };
-        let rules = self.rules_of(members);
-        let identities: Vec<NamedIdentity> =
-            identities.iter().filter_map(|id| self.named(*id)).collect();
-        Ok(Incident {
-            id: IncidentId(0),
-            title: self.title(rules.first(), &identities),
-            severity: rules
-                .first()
-                .and_then(|rule| self.rules.get(rule))
-                .map_or(Severity::default(), |rule| rule.level),
-            categories: self.categories(&rules),
-            error_codes: rows::most_first(&codes).into_iter().filter(|code| *code != 0).collect(),
-            resources: resources
-                .iter()
-                .filter_map(|id| self.names.resource(*id))
-                .map(|resource| resource.label().to_owned())
-                .collect(),
-            rules,
-            identities,
-            started_at: time(started_at),
-            detected_at: time(detected_at),
-            last_seen_at: time(last_seen_at),
-            opened_at: self.now,
-            acknowledged_at: None,
-            acknowledged_by: None,
-            resolved_at: None,
-            resolved_by: None,
-            resolved_why: None,
-            event_count,
-            deliveries: 0,
-            revision: 1,
-        })
-    }
-
-    /// The rules of the findings, gravest first.
-    fn rules_of(&self, members: &[&IncidentFinding]) -> Vec<String> {
-        let names: BTreeSet<&str> = members.iter().map(|row| row.rule.as_str()).collect();
-        let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-        names.sort_by_key(|name| std::cmp::Reverse(self.rules.get(name).map(|rule| rule.level)));
-        names
-    }
-
-    fn categories(&self, rules: &[String]) -> Vec<String> {
-        let mut categories = Vec::new();
-        for rule in rules.iter().filter_map(|rule| self.rules.get(rule)) {
-            if !rule.category.is_empty() && !categories.contains(&rule.category) {
-                categories.push(rule.category.clone());
-            }
-        }
-        categories
-    }
-
-    fn title(&self, rule: Option<&String>, identities: &[NamedIdentity]) -> String {
-        let rule = rule
-            .and_then(|name| self.rules.get(name))
-            .map_or("A rule that is gone", |rule| rule.title.as_str());
-        let label = |identity: &NamedIdentity| {
-            [&identity.name, &identity.app_id, &identity.service_principal_id]
-                .into_iter()
-                .find(|text| !text.is_empty())
-                .cloned()
-                .unwrap_or_else(|| "an identity without a name".to_owned())
-        };
-        match identities {
-            [] => rule.to_owned(),
-            [one] => format!("{rule}: {}", label(one)),
-            [first, others @ ..] => {
-                let many = if identities.len() >= NAMED_AT_MOST { " or more" } else { "" };
-                format!("{rule}: {} and {}{many} others", label(first), others.len())
-            }
-        }
-    }
-
-    fn named(&self, id: i64) -> Option<NamedIdentity> {
-        let known = self.names.identity(id)?;
-        Some(NamedIdentity {
-            service_principal_id: known.identity.service_principal_id.to_string(),
-            app_id: known.identity.app_id.to_string(),
-            name: known.identity.name.to_string(),
-        })
-    }
-
     async fn end_by_events(
         &mut self,
         subject: Subject,
@@ -376,15 +264,6 @@ impl Stage<'_> {
         };
         let recovered_at = recovered_at.map(|(at, _)| time(at));
         Ok(end_by_events(last_seen_at, recovered_at, self.latest_at, self.config))
-    }
-}
-
-/// Adds numbers that are not there yet.
-fn add(all: &mut Vec<i64>, more: &[i64]) {
-    for number in more {
-        if !all.contains(number) && all.len() < NAMED_AT_MOST {
-            all.push(*number);
-        }
     }
 }
 

@@ -9,16 +9,22 @@ use tokio_util::sync::CancellationToken;
 
 use super::fetched;
 use crate::sources::files::cut_page;
-use crate::sources::{Ask, FetchError, Plan, Source};
+use crate::sources::{Ask, FetchError, Page, Plan, Source};
 use crate::store::{Head, Store, StoreError, Tally};
 
 /// Pages of one window after which something must be wrong.
 const PAGES_AT_MOST: usize = 100_000;
 
-/// The first wait after a failure; each further failure doubles it.
-const FIRST_WAIT: Duration = Duration::from_secs(5);
-
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
+
+/// So often a page is asked for before the failure is kept as a row.
+const TRIES: u32 = 5;
+
+/// A longer wait than this is kept as a row, so that the program can stop and others can go on.
+const LONGEST_WAIT_IN_PLACE: Duration = Duration::from_mins(1);
+
+/// A window is not halved below this.
+const SHORTEST_WINDOW: TimeDelta = TimeDelta::minutes(15);
 
 /// What became of one head in a pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +99,8 @@ impl Poll<'_> {
     }
 
     /// Reads from `from` to now, oldest first, so that what is about to age out is read before it does.
+    /// A window that fails is tried again at half its length, for long windows are what a busy service
+    /// gives up on.
     async fn windows(
         &self,
         plan: &Plan,
@@ -100,21 +108,27 @@ impl Poll<'_> {
         mut from: DateTime<Utc>,
     ) -> Result<(Tally, HeadRead), StoreError> {
         let mut tally = Tally::default();
+        let mut window = delta(plan.window);
         while from < self.now {
-            let to = (from + delta(plan.window)).min(self.now);
-            let is_last = to >= self.now;
+            let to = (from + window).min(self.now);
             let done = Head {
                 read_to: head.read_to.max(to),
                 failures: 0,
-                next_attempt_at: is_last.then(|| self.now + delta(plan.interval)),
+                next_attempt_at: (to >= self.now).then(|| self.now + delta(plan.interval)),
                 ..head.clone()
             };
             match self.window(&done, from, to, &mut tally).await? {
-                Ok(true) => *head = done,
+                Ok(true) => {
+                    *head = done;
+                    from = to;
+                    window = (window * 2).min(delta(plan.window));
+                }
                 Ok(false) => return Ok((tally, HeadRead::Stopped)),
+                Err(FetchError::Transient { .. }) if to - from > SHORTEST_WINDOW => {
+                    window = (to - from) / 2;
+                }
                 Err(error) => return Ok((tally, self.failed(head, &error).await?)),
             }
-            from = to;
         }
         Ok((tally, HeadRead::CaughtUp))
     }
@@ -131,11 +145,9 @@ impl Poll<'_> {
         let mut followed = HashSet::new();
         let mut ask = Ask::Window { from, to };
         loop {
-            if self.stop.is_cancelled() {
-                return Ok(Ok(false));
-            }
-            let page = match self.source.fetch(&done.name, &ask).await {
-                Ok(page) => page,
+            let page = match self.page(&done.name, &ask).await {
+                Ok(Some(page)) => page,
+                Ok(None) => return Ok(Ok(false)),
                 Err(error) => return Ok(Err(error)),
             };
             let next = match next_ask(page.next, &mut followed) {
@@ -150,6 +162,39 @@ impl Poll<'_> {
                 None => return Ok(Ok(true)),
             }
         }
+    }
+
+    /// One page, asked for again a few times where that may help: a window of many pages would hardly
+    /// ever be read to its end if each failure began it anew. `None` when the program is to stop.
+    async fn page(&self, head: &str, ask: &Ask) -> Result<Option<Page>, FetchError> {
+        let mut failures = 0;
+        loop {
+            if self.stop.is_cancelled() {
+                return Ok(None);
+            }
+            let error = match self.source.fetch(head, ask).await {
+                Ok(page) => return Ok(Some(page)),
+                Err(error) => error,
+            };
+            failures += 1;
+            let FetchError::Transient { sentence, retry_after } = &error else { return Err(error) };
+            let wait = self.wait(failures).max(retry_after.unwrap_or_default());
+            if failures == TRIES || wait > LONGEST_WAIT_IN_PLACE {
+                return Err(error);
+            }
+            tracing::debug!(source = self.source.name(), head, failures, ?wait, "{sentence}");
+            tokio::select! {
+                () = self.stop.cancelled() => return Ok(None),
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// The wait after so many failures in a row.
+    fn wait(&self, failures: u32) -> Duration {
+        let first = self.source.plan().retry_wait;
+        let doubled = first.saturating_mul(1_u32.checked_shl(failures - 1).unwrap_or(u32::MAX));
+        jittered(doubled.min(LONGEST_WAIT), self.now)
     }
 
     async fn store_page(
@@ -171,10 +216,8 @@ impl Poll<'_> {
             FetchError::Transient { retry_after, .. } => (retry_after.unwrap_or_default(), false),
             FetchError::Permanent { .. } => (Duration::ZERO, true),
         };
-        let doubled =
-            FIRST_WAIT.saturating_mul(1_u32.checked_shl(failures - 1).unwrap_or(u32::MAX));
-        let wait = if is_permanent { LONGEST_WAIT } else { doubled.min(LONGEST_WAIT) };
-        let until = self.now + delta(jittered(wait, self.now).max(asked));
+        let wait = if is_permanent { LONGEST_WAIT } else { self.wait(failures) };
+        let until = self.now + delta(wait.max(asked));
         let sentence = error.to_string();
         let failed = Head { failures, next_attempt_at: Some(until), ..head.clone() };
         self.store

@@ -41,7 +41,9 @@ pub(super) fn compress<'a>(records: &[&'a [u8]]) -> io::Result<Vec<Block>> {
                 let length = u32::try_from(record.len()).map_err(io::Error::other)?;
                 plain.extend_from_slice(&length.to_le_bytes());
             }
-            records.iter().for_each(|record| plain.extend_from_slice(record));
+            for record in records {
+                plain.extend_from_slice(record);
+            }
             Ok(Block {
                 event_count: records.len(),
                 size_bytes: plain.len() - 4 * records.len(),

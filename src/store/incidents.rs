@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::findings::{StoredFinding, stored_finding};
-use super::{Store, StoreError, Writing, micros, time};
+use super::{StoreError, Writing, micros, time};
 use crate::model::{Incident, IncidentId, NamedIdentity, ResolvedBy};
 
 /// What the findings of an incident are of.
@@ -56,12 +56,12 @@ pub struct IncidentChange {
     pub sentence: String,
 }
 
-const INCIDENT: &str = "select i.id, i.title, i.severity, i.summary, i.started_at, i.detected_at, i.last_seen_at, \
+pub(super) const INCIDENT: &str = "select i.id, i.title, i.severity, i.summary, i.started_at, i.detected_at, i.last_seen_at, \
      i.event_count, i.opened_at, i.acknowledged_at, i.acknowledged_by, i.resolved_at, i.resolved_by, \
      i.resolved_why, i.revision, (select count(*) from deliveries d where d.incident_id = i.id) \
      from incidents i";
 
-fn incident(row: &SqliteRow) -> Result<Incident, StoreError> {
+pub(super) fn incident(row: &SqliteRow) -> Result<Incident, StoreError> {
     let id = IncidentId(row.try_get(0)?);
     let broken =
         |what: &dyn std::fmt::Display| StoreError::Corrupt(format!("incident {id}: {what}"));
@@ -170,7 +170,7 @@ pub async fn take_findings(
     rows.iter().map(incident_finding).collect()
 }
 
-fn incident_finding(row: &SqliteRow) -> Result<IncidentFinding, StoreError> {
+pub(super) fn incident_finding(row: &SqliteRow) -> Result<IncidentFinding, StoreError> {
     Ok(IncidentFinding {
         finding: stored_finding(row)?,
         rule: row.try_get(9)?,
@@ -362,104 +362,6 @@ pub async fn count_events(
     .fetch_one(connection)
     .await?;
     Ok(u64::try_from(count).unwrap_or(0))
-}
-
-/// How far a stage has read the events in the order of arrival.
-pub async fn stage_seen(writing: &mut Writing, stage: &str) -> Result<i64, StoreError> {
-    Ok(sqlx::query_scalar("select seen_seq from stages where name = $1")
-        .bind(stage)
-        .fetch_optional(&mut **writing)
-        .await?
-        .unwrap_or(0))
-}
-
-pub async fn set_stage_seen(
-    writing: &mut Writing,
-    stage: &str,
-    seq: i64,
-) -> Result<(), StoreError> {
-    sqlx::query("insert into stages (name, seen_seq) values ($1, $2) on conflict (name) do update set seen_seq = $2")
-        .bind(stage)
-        .bind(seq)
-        .execute(&mut **writing)
-        .await?;
-    Ok(())
-}
-
-/// The last event in the order of arrival and the latest in time.
-pub async fn horizon(writing: &mut Writing) -> Result<(i64, i64), StoreError> {
-    Ok(sqlx::query_as("select coalesce(max(seq), 0), (select coalesce(max(created_at), 0) from events) from events")
-        .fetch_one(&mut **writing)
-        .await?)
-}
-
-impl Store {
-    /// Incidents, newest first; those that are part of others, or were withdrawn, are left out.
-    pub async fn incidents(&self) -> Result<Vec<Incident>, StoreError> {
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "{INCIDENT} where i.merged_into is null and coalesce(i.resolved_by, '') <> 'withdrawn' \
-             order by i.started_at desc, i.id desc"
-        )))
-        .fetch_all(self.readers())
-        .await?;
-        rows.iter().map(incident).collect()
-    }
-
-    pub async fn incident(&self, id: IncidentId) -> Result<Option<Incident>, StoreError> {
-        let row = sqlx::query(AssertSqlSafe(format!("{INCIDENT} where i.id = $1")))
-            .bind(id.0)
-            .fetch_optional(self.readers())
-            .await?;
-        row.as_ref().map(incident).transpose()
-    }
-
-    /// The findings in force of an incident, in the order of time.
-    pub async fn findings_of(&self, id: IncidentId) -> Result<Vec<IncidentFinding>, StoreError> {
-        let rows = sqlx::query(
-            "select f.id, f.started_at, f.first_event, f.detected_at, f.last_at, f.last_event, f.event_count, \
-             f.evidence, f.unconfirmed, r.name, f.incident_id, f.found_at, f.amended_at \
-             from findings f join rules r on r.id = f.rule_id \
-             where f.incident_id = $1 and f.withdrawn_at is null order by f.started_at, r.name, f.id",
-        )
-        .bind(id.0)
-        .fetch_all(self.readers())
-        .await?;
-        rows.iter().map(incident_finding).collect()
-    }
-
-    /// What happened to an incident and its findings, in order.
-    pub async fn changes_of(&self, id: IncidentId) -> Result<Vec<IncidentChange>, StoreError> {
-        let rows: Vec<(i64, String, String)> = sqlx::query_as(
-            "select at, kind, sentence from incident_changes where incident_id = $1 \
-             union all select a.at, a.kind, a.sentence from amendments a \
-               join findings f on f.id = a.finding_id where f.incident_id = $1 order by 1",
-        )
-        .bind(id.0)
-        .fetch_all(self.readers())
-        .await?;
-        Ok(rows
-            .into_iter()
-            .map(|(at, kind, sentence)| IncidentChange { at: time(at), kind, sentence })
-            .collect())
-    }
-
-    /// How many findings are in force.
-    pub async fn count_findings(&self) -> Result<u64, StoreError> {
-        let count: i64 =
-            sqlx::query_scalar("select count(*) from findings where withdrawn_at is null")
-                .fetch_one(self.readers())
-                .await?;
-        Ok(u64::try_from(count).unwrap_or(0))
-    }
-
-    /// The identity that an incident is of, where it is of one.
-    pub async fn identity_of_incident(&self, id: IncidentId) -> Result<Option<i64>, StoreError> {
-        Ok(sqlx::query_scalar("select identity_id from incidents where id = $1")
-            .bind(id.0)
-            .fetch_optional(self.readers())
-            .await?
-            .flatten())
-    }
 }
 
 /// Counts by number, most first, ties by number.

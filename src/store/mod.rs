@@ -4,15 +4,23 @@ mod blocks;
 mod dictionary;
 mod dossier;
 mod events;
+mod incident_reads;
 mod migrations;
 
 /// Incidents and what happened to them.
 pub mod incidents;
 
-/// Findings and the state of folds.
+/// How far folds have come.
+pub mod checkpoints;
+
+/// Findings and how they changed.
 pub mod findings;
 mod names;
+mod retention;
 mod sources;
+
+/// How far stages have read.
+pub mod stages;
 
 /// What an ingest hands over at once.
 pub mod batch;
@@ -135,6 +143,18 @@ impl Store {
     /// Connections that only read, each seeing what was committed when it began.
     pub(crate) fn readers(&self) -> &SqlitePool {
         &self.readers
+    }
+
+    /// Whether the file is sound; gives the number of events in it.
+    pub async fn check(&self) -> Result<u64, StoreError> {
+        let verdict: String =
+            sqlx::query_scalar("pragma quick_check(1)").fetch_one(self.readers()).await?;
+        if verdict != "ok" {
+            return Err(StoreError::Corrupt(verdict));
+        }
+        let events: i64 =
+            sqlx::query_scalar("select count(*) from events").fetch_one(self.readers()).await?;
+        Ok(u64::try_from(events).unwrap_or(0))
     }
 
     /// Where the file is.

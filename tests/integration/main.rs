@@ -1,8 +1,10 @@
 //! The tests that walk along the path, in its order.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
-/// Findings are a pure function of events and rules, against an evaluator that knows no shortcuts.
+/// Published records, where they are at hand.
 mod corpus;
+/// Findings are a pure function of events and rules, against an evaluator that knows no shortcuts.
 mod detect;
 /// Every rule file is complete, and passes its own tests.
 mod rules;

@@ -34,7 +34,7 @@ impl Streak {
         }
         let mark = Mark::from(event);
         if let Some(open) = &mut state.open {
-            absorb(open, &mark)
+            absorb(open, &mark);
         } else {
             state.run.push(mark);
             if state.run.len() as u64 >= self.length {

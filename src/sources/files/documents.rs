@@ -231,9 +231,8 @@ impl Documents {
             }
             Walked::End(end) => {
                 self.at = end;
-                if let Some(head) = object.too_long(end) {
+                if let Some(head) = object.too_long(window, end) {
                     let place = self.place(window, object.start);
-                    let head = head.unwrap_or_else(|| window[object.start..end].to_vec());
                     return Some(Cut::Misread(Misread::new(place, object::TOO_LONG, &head)));
                 }
                 let is_row =

@@ -21,7 +21,7 @@ use crate::model::Form;
 
 use cut::{Cut, Cutter};
 use documents::Documents;
-use rows::Rows;
+use rows::{Beginning, Rows};
 
 pub use batch::{Misread, RecordBatch, Span};
 pub use inputs::{Input, Unreadable, inputs};
@@ -121,10 +121,11 @@ fn cutter_for(window: &[u8], at_end: bool) -> Option<Box<dyn Cutter>> {
     match window.trim_ascii_start().first() {
         None if !at_end => None,
         None | Some(b'{' | b'[') => Some(Box::new(Documents::new())),
-        Some(_) => Some(match rows::begins(window, at_end)? {
-            Some(delimiter) => Box::new(Rows::new(delimiter)),
-            None => Box::new(Documents::new()),
-        }),
+        Some(_) => match rows::beginning(window, at_end) {
+            Beginning::More => None,
+            Beginning::Header(delimiter) => Some(Box::new(Rows::new(delimiter))),
+            Beginning::Other => Some(Box::new(Documents::new())),
+        },
     }
 }
 

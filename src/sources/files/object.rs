@@ -74,11 +74,13 @@ impl Object {
         self.sort == Sort::Tail
     }
 
-    /// Whether it is longer than a record may be, with its first bytes if it was let go.
-    pub(super) fn too_long(&mut self, end: usize) -> Option<Option<Vec<u8>>> {
+    /// The first bytes, if it is longer than a record may be.
+    pub(super) fn too_long(&mut self, window: &[u8], end: usize) -> Option<Vec<u8>> {
         match &mut self.sort {
-            Sort::TooLong(head) => Some(Some(std::mem::take(head))),
-            Sort::Whole if end - self.start > RECORD_AT_MOST => Some(None),
+            Sort::TooLong(head) => Some(std::mem::take(head)),
+            Sort::Whole if end - self.start > RECORD_AT_MOST => {
+                Some(window[self.start..self.start + HEAD_KEPT].to_vec())
+            }
             _ => None,
         }
     }

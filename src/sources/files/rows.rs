@@ -1,6 +1,6 @@
 //! Cuts the rows out of CSV: quoted cells may hold line ends.
 
-use memchr::{memchr, memchr3};
+use memchr::{memchr, memchr_iter, memchr3};
 
 use crate::model::Form;
 
@@ -24,17 +24,30 @@ const KNOWN: [&str; 10] = [
     "type",
 ];
 
-/// Whether the input begins with the header of a CSV; `None` when its first line is not there yet.
-pub(super) fn begins(window: &[u8], at_end: bool) -> Option<Option<u8>> {
+/// What the input begins with.
+pub(super) enum Beginning {
+    /// Its first line is not there yet.
+    More,
+    /// The header of a CSV, with the sign between its columns.
+    Header(u8),
+    Other,
+}
+
+/// Whether the input begins with the header of a CSV.
+pub(super) fn beginning(window: &[u8], at_end: bool) -> Beginning {
     let line = match memchr(b'\n', window) {
         Some(end) => &window[..end],
         None if at_end || window.len() > HEADER_AT_MOST => window,
-        None => return None,
+        None => return Beginning::More,
     };
-    let Ok(line) = std::str::from_utf8(line) else { return Some(None) };
+    let Ok(line) = std::str::from_utf8(line) else { return Beginning::Other };
     let line = line.trim();
-    let sign = [',', ';', '\t'].into_iter().rev().max_by_key(|sign| line.matches(*sign).count())?;
-    let cells: Vec<&str> = line.split(sign).map(|cell| cell.trim().trim_matches('"')).collect();
+    let sign = [b'\t', b';', b',']
+        .into_iter()
+        .max_by_key(|sign| memchr_iter(*sign, line.as_bytes()).count());
+    let sign = sign.unwrap_or(b',');
+    let cells: Vec<&str> =
+        line.split(char::from(sign)).map(|cell| cell.trim().trim_matches('"')).collect();
     let is_known = |cell: &&str| {
         let cell = cell.to_ascii_lowercase();
         KNOWN.iter().any(|known| cell == *known || cell.strip_suffix(" [utc]") == Some(known))
@@ -43,10 +56,9 @@ pub(super) fn begins(window: &[u8], at_end: bool) -> Option<Option<u8>> {
         .iter()
         .all(|cell| cell.len() < 100 && !cell.is_empty() && !cell.contains(['{', '}', ':', ' ']));
     let is_header = line.len() <= HEADER_AT_MOST
-        && (cells.len() >= 2 && cells.iter().any(|cell| is_known(cell))
-            || cells.len() >= 3 && are_names)
+        && (cells.len() >= 2 && cells.iter().any(is_known) || cells.len() >= 3 && are_names)
         && !line.starts_with(['{', '[']);
-    Some(is_header.then(|| u8::try_from(sign).unwrap_or(b',')))
+    if is_header { Beginning::Header(sign) } else { Beginning::Other }
 }
 
 /// Where the walk through a row is.
@@ -89,11 +101,12 @@ impl Rows {
     fn row_end(&mut self, window: &[u8]) -> Option<usize> {
         while let Some(rest) = window.get(self.pos..).filter(|rest| !rest.is_empty()) {
             let step = match self.inside {
-                Inside::CellStart if rest[0] == b'"' => {
+                // A quote opens a quoted cell, and is the second of two inside one.
+                Inside::CellStart | Inside::Quote if rest[0] == b'"' => {
                     self.inside = Inside::Quoted;
                     1
                 }
-                Inside::CellStart => {
+                Inside::CellStart | Inside::Quote => {
                     self.inside = Inside::Bare;
                     0
                 }
@@ -116,14 +129,6 @@ impl Rows {
                     }
                     None => rest.len(),
                 },
-                Inside::Quote if rest[0] == b'"' => {
-                    self.inside = Inside::Quoted;
-                    1
-                }
-                Inside::Quote => {
-                    self.inside = Inside::Bare;
-                    0
-                }
             };
             self.pos += step;
         }

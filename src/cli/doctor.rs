@@ -1,0 +1,211 @@
+//! `signinel doctor`: what is missing, and how to mend it.
+
+use clap::Args as ClapArgs;
+use serde::Serialize;
+
+use super::screen::Screen;
+use super::settings::{Global, Wrong};
+use crate::app::{self, BuildError};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::detect::Matcher;
+use crate::store::Store;
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  signinel doctor --config signinel.toml        everything, with a request to each source and channel
+  signinel doctor --offline                     what can be checked without the network
+
+Exit code 0: all is well. 1: something is not, and the line says what to do.")]
+pub(super) struct Args {
+    /// Ask no source and no channel
+    #[arg(long)]
+    offline: bool,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Check {
+    what: String,
+    is_well: bool,
+    sentence: String,
+}
+
+/// What was looked at so far.
+#[derive(Default)]
+struct Round(Vec<Check>);
+
+impl Round {
+    fn add(&mut self, what: impl Into<String>, outcome: Result<String, String>) {
+        let is_well = outcome.is_ok();
+        let sentence = outcome.unwrap_or_else(|sentence| sentence);
+        self.0.push(Check { what: what.into(), is_well, sentence });
+    }
+
+    /// Several faults of one thing, a line each.
+    fn faults(&mut self, what: &str, error: &impl ToString) {
+        for line in error.to_string().lines() {
+            self.add(what, Err(line.trim().to_owned()));
+        }
+    }
+}
+
+pub(super) async fn run(global: &Global, args: &Args, screen: &mut Screen) -> anyhow::Result<()> {
+    let mut round = Round::default();
+    let config = match global.config() {
+        Ok(config) => {
+            round.add("configuration", Ok(summary(&config)));
+            config
+        }
+        Err(error) => {
+            round.faults("configuration", &error);
+            Config::default()
+        }
+    };
+    rules(global, &mut round);
+    database(global, &mut round).await;
+    sources(&config, args.offline, &mut round).await;
+    channels(&config, args.offline, &mut round).await;
+    let wrong = round.0.iter().filter(|check| !check.is_well).count();
+    if global.is_json() {
+        screen.json(&round.0)?;
+    } else {
+        screen.text(&text(&round.0, screen.style.colour))?;
+    }
+    match wrong {
+        0 => Ok(()),
+        1 => anyhow::bail!("one thing is not as it should be"),
+        _ => anyhow::bail!("{wrong} things are not as they should be"),
+    }
+}
+
+fn summary(config: &Config) -> String {
+    format!(
+        "{} sources, {} channels, {} routes",
+        config.sources.len(),
+        config.channels.len(),
+        config.routes.len()
+    )
+}
+
+fn rules(global: &Global, round: &mut Round) {
+    let folder = global.rules.as_deref();
+    let catalogue = match app::read_catalogue(folder) {
+        Ok(catalogue) => catalogue,
+        Err(error) => return round.faults("rules", &error),
+    };
+    let rulebook = match app::read_rules(folder) {
+        Ok(rulebook) => rulebook,
+        Err(error) => return round.faults("rules", &error),
+    };
+    match Matcher::new(&rulebook, catalogue.classes()) {
+        Ok(_) => {
+            let origin = folder.map_or("in the program".to_owned(), |folder| folder.display().to_string());
+            round.add(
+                "rules",
+                Ok(format!(
+                    "{} rules and {} error codes, {origin}",
+                    rulebook.rules.len(),
+                    catalogue.entries().count()
+                )),
+            );
+        }
+        Err(faults) => round.faults("rules", &BuildError::Rules(faults)),
+    }
+}
+
+async fn database(global: &Global, round: &mut Round) {
+    let store = match Store::open(&global.db).await {
+        Ok(store) => store,
+        Err(error) => return round.add("database", Err(error.to_string())),
+    };
+    let path = store.path().display().to_string();
+    round.add("database", store.check().await.map(|events| format!("{path}: {events} events")).map_err(|error| error.to_string()));
+    match store.tallies().await {
+        Ok(tallies) => {
+            for (name, tally) in tallies {
+                let sum = tally.stored + tally.duplicates + tally.rejected + tally.other;
+                let outcome = if tally.read == sum {
+                    Ok(format!("{} records read, each accounted for, {} of them set aside", tally.read, tally.rejected))
+                } else {
+                    Err(format!(
+                        "{} records were read and {sum} are accounted for; this is a fault of Signinel: keep the database and report it",
+                        tally.read
+                    ))
+                };
+                round.add(format!("records of {name}"), outcome);
+            }
+        }
+        Err(error) => round.add("database", Err(error.to_string())),
+    }
+    match store.dead_deliveries().await {
+        Ok(0) => {}
+        Ok(dead) => round.add(
+            "deliveries",
+            Err(format!("{dead} could not be delivered: `signinel deliveries list --state dead`, then `signinel deliveries retry ID`")),
+        ),
+        Err(error) => round.add("deliveries", Err(error.to_string())),
+    }
+    store.close().await;
+}
+
+async fn sources(config: &Config, offline: bool, round: &mut Round) {
+    for section in &config.sources {
+        let what = format!("source {}", section.name);
+        let source = match crate::sources::build(section) {
+            Ok(source) => source,
+            Err(faults) => {
+                round.faults(&what, &BuildError::Config(faults));
+                continue;
+            }
+        };
+        let outcome = if offline {
+            Ok("configured; not asked".to_owned())
+        } else {
+            source.check(SystemClock.now()).await.map_err(|error| error.to_string())
+        };
+        round.add(what, outcome);
+    }
+    if config.sources.is_empty() {
+        let sentence = "none: only `signinel import` brings records in; config.example.toml shows a [[source]]";
+        round.add("sources", Ok(sentence.to_owned()));
+    }
+}
+
+async fn channels(config: &Config, offline: bool, round: &mut Round) {
+    for section in &config.channels {
+        let what = format!("channel {}", section.name);
+        let channel = match crate::notify::build(section, &config.notify) {
+            Ok(channel) => channel,
+            Err(faults) => {
+                round.faults(&what, &BuildError::Config(faults));
+                continue;
+            }
+        };
+        let outcome = if offline {
+            Ok("configured; not asked".to_owned())
+        } else {
+            channel.check().await.map_err(|error| error.to_string())
+        };
+        round.add(what, outcome);
+    }
+    if config.channels.is_empty() {
+        let sentence = "none: incidents are kept and nobody is told; config.example.toml shows a [[channel]]";
+        round.add("channels", Ok(sentence.to_owned()));
+    }
+}
+
+fn text(checks: &[Check], colour: bool) -> String {
+    let width = checks.iter().map(|check| check.what.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for Check { what, is_well, sentence } in checks {
+        let mark = match (is_well, colour) {
+            (true, true) => "\u{1b}[32mok  \u{1b}[0m",
+            (false, true) => "\u{1b}[31mno  \u{1b}[0m",
+            (true, false) => "ok  ",
+            (false, false) => "no  ",
+        };
+        text += &format!("{mark}{what:width$}  {}\n", crate::view::plain(sentence));
+    }
+    text
+}

@@ -1,0 +1,112 @@
+//! `signinel import`: exported files through the whole path.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::run::stop_on_signal;
+use super::screen::{self, Screen};
+use super::settings::Global;
+use crate::app::App;
+use crate::ingest::import::{Imported, import};
+use crate::pipeline;
+use crate::store::Tally;
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  signinel import sign-ins.json                   a page or an array of Graph, or one object per line
+  signinel import insights-logs/ --no-notify      every file of a folder, telling nobody
+  az monitor log-analytics query … | signinel import -
+
+Forms are recognised: Graph JSON, diagnostic-settings records, Log Analytics JSON and CSV, portal
+exports; each also as gzip. Records that cannot be read are set aside: `signinel rejects list`.")]
+pub(super) struct Args {
+    /// Files and folders; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Plan no deliveries: incidents found so far are never told
+    #[arg(long)]
+    no_notify: bool,
+}
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+struct Summary {
+    read: u64,
+    stored: u64,
+    duplicates: u64,
+    rejected: u64,
+    other: u64,
+    findings: u64,
+    incidents: u64,
+}
+
+pub(super) async fn run(global: &Global, args: Args, screen: &mut Screen) -> anyhow::Result<()> {
+    let app = global.app().await?;
+    let stop = CancellationToken::new();
+    stop_on_signal(stop.clone())?;
+    let bar = screen::spinner();
+    let on_batch = |tally: &Tally| {
+        bar.set_message(format!("{} records read, {} new", tally.read, tally.stored));
+    };
+    let imported = import(&app.store, args.files, app.clock.now(), &stop, &on_batch).await?;
+    evaluate(&app, args.no_notify, &bar).await?;
+    bar.finish_and_clear();
+    answer(global, &app, &imported, screen).await?;
+    app.store.close().await;
+    if imported.is_stopped {
+        anyhow::bail!("stopped before the end; what was read is kept, and importing the same files again goes on");
+    }
+    if imported.unreadable.is_empty() {
+        return Ok(());
+    }
+    anyhow::bail!("{}", imported.unreadable.join("\n"))
+}
+
+async fn evaluate(app: &App, no_notify: bool, bar: &indicatif::ProgressBar) -> anyhow::Result<()> {
+    let now = app.clock.now();
+    let progress = |events| bar.set_message(format!("{events} events evaluated"));
+    if no_notify {
+        pipeline::evaluate_untold(app, now, progress).await?;
+        return Ok(());
+    }
+    pipeline::evaluate(app, now, progress).await?;
+    bar.set_message("telling");
+    app.outbox.deliver(&app.store, now).await?;
+    Ok(())
+}
+
+async fn answer(
+    global: &Global,
+    app: &App,
+    imported: &Imported,
+    screen: &mut Screen,
+) -> anyhow::Result<()> {
+    let Tally { read, stored, duplicates, rejected, other } = imported.tally;
+    let findings = app.store.count_findings().await?;
+    let incidents = app.store.incidents().await?.len() as u64;
+    if global.is_json() {
+        return screen.json(&Summary { read, stored, duplicates, rejected, other, findings, incidents });
+    }
+    let mut text = format!(
+        "{read} records read from {}: {stored} stored, {duplicates} known already, {rejected} set aside, {other} of other logs\n",
+        counted(imported.files, "file"),
+    );
+    for reject in &imported.rejected {
+        text.push_str(&format!("  set aside  {}\n", crate::view::plain(reject)));
+    }
+    if rejected > imported.rejected.len() as u64 {
+        text.push_str("  and more: `signinel rejects list` shows them all\n");
+    }
+    text.push_str(&format!("{}, {}\n", counted(findings, "finding"), counted(incidents, "incident")));
+    if incidents > 0 {
+        text.push_str("\nNext: signinel incidents list\n");
+    }
+    screen.text(&text)
+}
+
+fn counted(number: u64, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}

@@ -1,0 +1,71 @@
+//! `signinel run`: polls until stopped, or with `--once` until everything is caught up.
+
+use chrono::{DateTime, Utc};
+use clap::Args as ClapArgs;
+use tokio_util::sync::CancellationToken;
+
+use super::screen;
+use super::settings::{Global, Wrong};
+use crate::pipeline;
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  signinel run --config signinel.toml           watch, until Ctrl-C or SIGTERM
+  signinel run --once                           catch up, tell what is due, end")]
+pub(super) struct Args {
+    /// Walk until every source is caught up and every due delivery was tried, then end
+    #[arg(long)]
+    once: bool,
+}
+
+pub(super) async fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
+    let app = global.app().await?;
+    if app.sources.is_empty() {
+        return Err(Wrong(
+            "there is no source to poll: add a [[source]] to the configuration, as in config.example.toml; \
+             `signinel import FILE` needs none"
+                .to_owned(),
+        )
+        .into());
+    }
+    let stop = CancellationToken::new();
+    stop_on_signal(stop.clone())?;
+    if args.once {
+        let bar = screen::spinner();
+        let on_page = |source: &str, head: &str, from: DateTime<Utc>, to: DateTime<Utc>| {
+            bar.set_message(format!(
+                "{source} {head}: reading {} to {}",
+                from.format("%Y-%m-%d %H:%M"),
+                to.format("%Y-%m-%d %H:%M")
+            ));
+        };
+        let caught_up = pipeline::catch_up(&app, &stop, &on_page).await;
+        bar.finish_and_clear();
+        let delivered = caught_up?;
+        tracing::info!(sent = delivered.sent, retried = delivered.retried, dead = delivered.dead, "caught up");
+    } else {
+        tracing::info!(
+            sources = app.sources.len(),
+            rules = app.rulebook.rules.len(),
+            db = %app.store.path().display(),
+            "watching"
+        );
+        pipeline::run(&app, &stop).await?;
+        tracing::info!("stopped");
+    }
+    app.store.close().await;
+    Ok(())
+}
+
+/// Ctrl-C and SIGTERM ask to stop; what is under way is finished first.
+pub(super) fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
+    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated.recv() => {}
+        }
+        stop.cancel();
+    });
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! `signinel simulate`: realistic records with labelled scenarios.

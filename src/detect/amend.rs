@@ -1,0 +1,83 @@
+//! Writes what became of a finding, and says it where late events changed one.
+
+use chrono::{DateTime, Utc};
+
+use super::replay::Change;
+use super::stage::Found;
+use crate::model::Draft;
+use crate::store::findings::{self, Key};
+use crate::store::{StoreError, Writing, micros, time};
+
+/// Events that came after later ones had been folded.
+pub(super) struct Late {
+    pub(super) first: Key,
+    pub(super) count: usize,
+}
+
+/// Writes one change, and the sentence that tells of it.
+pub(super) async fn apply(
+    writing: &mut Writing,
+    ids: (i64, i64),
+    change: Change,
+    late: Option<&Late>,
+    now: DateTime<Utc>,
+    found: &mut Found,
+) -> Result<(), StoreError> {
+    let at = micros(now);
+    match change {
+        Change::Insert(draft) => {
+            findings::insert_finding(writing, ids, &draft, at).await?;
+            found.new += 1;
+        }
+        Change::Update(old, draft) => {
+            findings::update_finding(writing, old.id, &draft, at).await?;
+            if let Some(late) = late {
+                findings::amend(
+                    writing,
+                    old.id,
+                    "late",
+                    &late.sentence(&old.draft, &draft, now),
+                    at,
+                )
+                .await?;
+            }
+            found.changed += 1;
+        }
+        Change::Confirm(old) => findings::confirm_finding(writing, old.id).await?,
+        Change::Merge(old) => {
+            findings::withdraw_finding(writing, old.id, at).await?;
+            findings::amend(
+                writing,
+                old.id,
+                "merged",
+                "late events joined it to another finding",
+                at,
+            )
+            .await?;
+            found.withdrawn += 1;
+        }
+        Change::Withdraw(old) => {
+            findings::withdraw_finding(writing, old.id, at).await?;
+            let sentence = "late events showed that the rule was not met after all";
+            findings::amend(writing, old.id, "withdrawn", sentence, at).await?;
+            found.withdrawn += 1;
+        }
+    }
+    Ok(())
+}
+
+impl Late {
+    /// What became of a finding, for its timeline.
+    fn sentence(&self, old: &Draft, new: &Draft, now: DateTime<Utc>) -> String {
+        let delay = humantime::format_duration(std::time::Duration::from_secs(
+            u64::try_from((now - time(self.first.0)).num_seconds()).unwrap_or(0),
+        ));
+        let events =
+            if self.count == 1 { "1 event".to_owned() } else { format!("{} events", self.count) };
+        let counts = match new.event_count.cmp(&old.event_count) {
+            std::cmp::Ordering::Equal => format!("still {} sign-ins", new.event_count),
+            _ => format!("{} sign-ins where there were {}", new.event_count, old.event_count),
+        };
+        format!("{events} arrived late, the oldest by {delay}: {counts}")
+    }
+}

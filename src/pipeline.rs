@@ -1,0 +1,247 @@
+//! The only file that knows the order of the stages.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::detect::Found;
+use crate::incidents::{self, Grouped};
+use crate::ingest::poll::{HeadRead, OnPage, Poll, Polled};
+use crate::notify::{Delivered, Planned};
+use crate::sources::Source;
+use crate::store::StoreError;
+
+/// The longest sleep of a loop of [`run`]: what is due by the time alone (a recovery that has held) is
+/// seen no later than this.
+const TICK: Duration = Duration::from_secs(15);
+
+/// Reads of a source that fail in a row before [`catch_up`] gives it up.
+const GIVE_UP_AFTER: u32 = 3;
+
+/// What became of the events that no stage had seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Evaluated {
+    pub found: Found,
+    pub grouped: Grouped,
+    pub planned: Planned,
+}
+
+/// Detects, groups and plans what is to be told, over all that was stored. `progress` is told the
+/// events evaluated so far.
+pub async fn evaluate(
+    app: &App,
+    now: DateTime<Utc>,
+    progress: impl FnMut(u64),
+) -> Result<Evaluated, StoreError> {
+    let mut detector = app.detector.lock().await;
+    let found = detector.run(&app.store, now, progress).await?;
+    let grouped = incidents::run(&app.store, &app.facts, &app.config.incidents, now).await?;
+    let planned = app.outbox.plan(&app.store, &app.rulebook, &app.catalogue, now).await?;
+    Ok(Evaluated { found, grouped, planned })
+}
+
+/// Why a walk to the end did not get there.
+#[derive(Debug, thiserror::Error)]
+pub enum CatchUpError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// One sentence for each head that could not be read to its end.
+    #[error("{}", .0.join("\n"))]
+    Behind(Vec<String>),
+}
+
+/// Walks until every source is caught up and every delivery that is due was tried.
+pub async fn catch_up(
+    app: &App,
+    stop: &CancellationToken,
+    on_page: OnPage<'_>,
+) -> Result<Delivered, CatchUpError> {
+    let reads = app.sources.iter().map(|source| read_to_end(app, source.as_ref(), stop, on_page));
+    let mut behind = Vec::new();
+    for read in futures_util::future::join_all(reads).await {
+        behind.extend(read?);
+    }
+    let now = app.clock.now();
+    evaluate(app, now, |_| ()).await?;
+    let delivered = app.outbox.deliver(&app.store, now).await?;
+    retain(app, now).await?;
+    if behind.is_empty() { Ok(delivered) } else { Err(CatchUpError::Behind(behind)) }
+}
+
+/// Reads one source until it is caught up; gives a sentence for each head that is not.
+async fn read_to_end(
+    app: &App,
+    source: &dyn Source,
+    stop: &CancellationToken,
+    on_page: OnPage<'_>,
+) -> Result<Vec<String>, StoreError> {
+    let mut failures = 0;
+    loop {
+        let polled = poll(app, source, true, stop, on_page).await?;
+        let mut behind = Vec::new();
+        let mut again_at = None;
+        for (head, read) in &polled.heads {
+            match read {
+                HeadRead::CaughtUp => {}
+                HeadRead::Stopped => return Ok(Vec::new()),
+                HeadRead::Waiting { until } => again_at = again_at.max(Some(*until)),
+                HeadRead::Failed { sentence, is_permanent, until } => {
+                    behind.push(format!("{} {head}: {sentence}", source.name()));
+                    if !is_permanent {
+                        again_at = again_at.max(Some(*until));
+                    }
+                }
+            }
+        }
+        failures = if behind.is_empty() { 0 } else { failures + 1 };
+        let Some(at) = again_at.filter(|_| failures < GIVE_UP_AFTER) else { return Ok(behind) };
+        let wait = (at - app.clock.now()).to_std().unwrap_or_default();
+        if !sleep(wait, stop).await {
+            return Ok(Vec::new());
+        }
+    }
+}
+
+async fn poll(
+    app: &App,
+    source: &dyn Source,
+    is_eager: bool,
+    stop: &CancellationToken,
+    on_page: OnPage<'_>,
+) -> Result<Polled, StoreError> {
+    let now = app.clock.now();
+    let polled = Poll { store: &app.store, source, now, is_eager, stop, on_page }.run().await?;
+    app.store.settle().await?;
+    for (head, read) in &polled.heads {
+        if let HeadRead::Failed { sentence, is_permanent, until } = read {
+            let source = source.name();
+            if *is_permanent {
+                tracing::error!(source, %head, again_at = %until, "{sentence}");
+            } else {
+                tracing::warn!(source, %head, again_at = %until, "{sentence}");
+            }
+        }
+    }
+    if polled.tally.stored > 0 {
+        let tally = polled.tally;
+        tracing::info!(source = source.name(), stored = tally.stored, duplicates = tally.duplicates,
+            rejected = tally.rejected, other = tally.other, "records read");
+    }
+    Ok(polled)
+}
+
+/// Polls, detects, groups and tells until it is stopped. The three loops meet only in the database, so a
+/// slow source holds up no delivery and a slow mail server no source. Each finishes what it is at.
+pub async fn run(app: &App, stop: &CancellationToken) -> Result<(), StoreError> {
+    let (stored, planned) = (Notify::new(), Notify::new());
+    let sources = app.sources.iter().map(|source| source_loop(app, source.as_ref(), &stored, stop));
+    let sources = async {
+        futures_util::future::join_all(sources).await.into_iter().collect::<Result<(), StoreError>>()
+    };
+    let (sources, evaluating, delivering) = tokio::join!(
+        ending(sources, stop),
+        ending(evaluate_loop(app, &stored, &planned, stop), stop),
+        ending(deliver_loop(app, &planned, stop), stop),
+    );
+    sources.and(evaluating).and(delivering)
+}
+
+/// A loop that fails stops the others.
+async fn ending(
+    of: impl Future<Output = Result<(), StoreError>>,
+    stop: &CancellationToken,
+) -> Result<(), StoreError> {
+    let result = of.await;
+    if result.is_err() {
+        stop.cancel();
+    }
+    result
+}
+
+async fn source_loop(
+    app: &App,
+    source: &dyn Source,
+    stored: &Notify,
+    stop: &CancellationToken,
+) -> Result<(), StoreError> {
+    let on_page = |_: &str, _: &str, _: DateTime<Utc>, _: DateTime<Utc>| stored.notify_one();
+    loop {
+        let polled = poll(app, source, false, stop, &on_page).await?;
+        let now = app.clock.now();
+        let next = polled.heads.iter().map(|(_, read)| match read {
+            HeadRead::Waiting { until } | HeadRead::Failed { until, .. } => *until,
+            HeadRead::CaughtUp | HeadRead::Stopped => now + source.plan().interval,
+        });
+        let wait = next.min().map_or(TICK, |next| (next - now).to_std().unwrap_or_default());
+        // Never a tight loop, whatever the rows say.
+        if !sleep(wait.max(Duration::from_millis(200)), stop).await {
+            return Ok(());
+        }
+    }
+}
+
+async fn evaluate_loop(
+    app: &App,
+    stored: &Notify,
+    planned: &Notify,
+    stop: &CancellationToken,
+) -> Result<(), StoreError> {
+    let mut retained_at = None;
+    loop {
+        let now = app.clock.now();
+        let evaluated = evaluate(app, now, |_| ()).await?;
+        let Evaluated { found, grouped, planned: new } = evaluated;
+        if found.new + found.changed + grouped.opened + grouped.changed > 0 {
+            tracing::info!(findings = found.new, amended = found.changed, withdrawn = found.withdrawn,
+                opened = grouped.opened, resolved = grouped.resolved, reopened = grouped.reopened, "evaluated");
+        }
+        if new.deliveries > 0 {
+            planned.notify_one();
+        }
+        if retained_at.is_none_or(|at| now - at >= chrono::TimeDelta::hours(1)) {
+            retain(app, now).await?;
+            retained_at = Some(now);
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = stored.notified() => {}
+            () = tokio::time::sleep(TICK) => {}
+        }
+    }
+}
+
+async fn deliver_loop(app: &App, planned: &Notify, stop: &CancellationToken) -> Result<(), StoreError> {
+    loop {
+        app.outbox.deliver(&app.store, app.clock.now()).await?;
+        let now = app.clock.now();
+        let due = app.outbox.next_due(&app.store).await?;
+        let wait = due.map_or(TICK, |due| (due - now).to_std().unwrap_or_default().min(TICK));
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = planned.notified() => {}
+            () = tokio::time::sleep(wait.max(Duration::from_millis(200))) => {}
+        }
+    }
+}
+
+/// Deletes what is older than the configuration keeps.
+async fn retain(app: &App, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let Some(keep) = app.config.retention.keep_events_for else { return Ok(()) };
+    let before = now - chrono::TimeDelta::from_std(keep.0).unwrap_or(chrono::TimeDelta::MAX);
+    let deleted = app.store.delete_events_before(before).await?;
+    if deleted > 0 {
+        tracing::info!(deleted, before = %before, "events past their age deleted");
+    }
+    Ok(())
+}
+
+/// `false` when it was stopped before the time was over.
+async fn sleep(wait: Duration, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        () = stop.cancelled() => false,
+        () = tokio::time::sleep(wait) => true,
+    }
+}

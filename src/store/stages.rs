@@ -1,0 +1,32 @@
+//! How far a stage has read the events.
+
+use super::{StoreError, Writing};
+
+/// How far a stage has read the events in the order of arrival.
+pub async fn stage_seen(writing: &mut Writing, stage: &str) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar("select seen_seq from stages where name = $1")
+        .bind(stage)
+        .fetch_optional(&mut **writing)
+        .await?
+        .unwrap_or(0))
+}
+
+pub async fn set_stage_seen(
+    writing: &mut Writing,
+    stage: &str,
+    seq: i64,
+) -> Result<(), StoreError> {
+    sqlx::query("insert into stages (name, seen_seq) values ($1, $2) on conflict (name) do update set seen_seq = $2")
+        .bind(stage)
+        .bind(seq)
+        .execute(&mut **writing)
+        .await?;
+    Ok(())
+}
+
+/// The last event in the order of arrival and the latest in time.
+pub async fn horizon(writing: &mut Writing) -> Result<(i64, i64), StoreError> {
+    Ok(sqlx::query_as("select coalesce(max(seq), 0), (select coalesce(max(created_at), 0) from events) from events")
+        .fetch_one(&mut **writing)
+        .await?)
+}
