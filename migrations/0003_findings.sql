@@ -19,7 +19,20 @@ create table groups (
 ) strict;
 create index groups_by_identity on groups (identity_id);
 
--- How far the fold of a rule over a group had come, and its state there.
+-- How far the fold of a rule over a group has come, and its state there: one row, written over.
+create table tails (
+    rule_id integer not null references rules (id) on delete cascade,
+    group_id integer not null references groups (id),
+    -- The last event folded.
+    created_at integer not null,
+    event_id blob not null,
+    -- Events folded since the last row in `checkpoints`.
+    folded integer not null,
+    state blob not null,
+    primary key (rule_id, group_id)
+) strict, without rowid;
+
+-- Where the fold was earlier, every few hundred events: a late event goes back to the one before it.
 create table checkpoints (
     rule_id integer not null references rules (id) on delete cascade,
     group_id integer not null references groups (id),

@@ -1,7 +1,7 @@
 //! Reads events in the order of arrival, folds them into the groups they touch, and commits findings,
 //! checkpoints and how far it came together.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use foldhash::fast::RandomState;
@@ -11,7 +11,7 @@ use super::kinds::{Role, State};
 use super::matching::{Hit, Matcher};
 use super::replay::{Outcome, Put, Replay, compare, spoken_of};
 use crate::model::EventId;
-use crate::store::checkpoints::{self, Checkpoint};
+use crate::store::checkpoints::{self, Checkpoint, CheckpointWrites};
 use crate::store::findings::{self, Key, RuleRow};
 use crate::store::{
     EventRow, Names, Store, StoreError, Stretch, Writing, arrived_after, in_time_order, micros,
@@ -59,6 +59,12 @@ pub struct Detector {
     groups: HashMap<(usize, [i64; 6]), Option<i64>, RandomState>,
     /// The last checkpoint of each rule and group, `None` where there is none.
     tails: HashMap<(usize, i64), Option<Put>, RandomState>,
+    /// Checkpoints of the chunk at hand.
+    writes: CheckpointWrites,
+    /// Rules that have findings at all, by their number in the database.
+    found_before: HashSet<i64, RandomState>,
+    /// The groups by their text, which rules of one grouping share.
+    group_texts: HashMap<String, i64, RandomState>,
     pub evicted: u64,
 }
 
@@ -80,6 +86,9 @@ impl Detector {
             rules: Vec::new(),
             groups: HashMap::default(),
             tails: HashMap::default(),
+            writes: CheckpointWrites::default(),
+            found_before: HashSet::default(),
+            group_texts: HashMap::default(),
             evicted: 0,
         }
     }
@@ -132,6 +141,9 @@ impl Detector {
         self.rules.clear();
         self.groups.clear();
         self.tails.clear();
+        self.writes = CheckpointWrites::default();
+        self.found_before.clear();
+        self.group_texts.clear();
         self.names = Names::default();
     }
 
@@ -152,6 +164,7 @@ impl Detector {
             .map(|rule| (rule.name.as_str(), rule.fingerprint.as_str()))
             .collect();
         self.rules = findings::sync_rules(writing, &rules).await?;
+        self.found_before = findings::rules_with_findings(writing).await?.into_iter().collect();
         Ok(())
     }
 
@@ -168,6 +181,7 @@ impl Detector {
         for (pair, events) in touched {
             self.pair(writing, pair, rows, &events, last_seq, now, found).await?;
         }
+        self.writes.flush(writing).await?;
         if self.tails.len() > TAILS_AT_MOST {
             self.evicted += self.tails.len() as u64;
             self.tails.clear();
@@ -175,6 +189,7 @@ impl Detector {
         if self.groups.len() > 4 * TAILS_AT_MOST {
             self.evicted += self.groups.len() as u64;
             self.groups.clear();
+            self.group_texts.clear();
         }
         Ok(())
     }
@@ -223,14 +238,14 @@ impl Detector {
                     .iter()
                     .map(|field| format!("{field:?}"))
                     .collect();
-                Some(
-                    findings::group_number(
-                        writing,
-                        &format!("{}\n{text}", names.join(",")),
-                        identity,
-                    )
-                    .await?,
-                )
+                let key = format!("{}\n{text}", names.join(","));
+                if let Some(group) = self.group_texts.get(&key) {
+                    Some(*group)
+                } else {
+                    let group = findings::group_number(writing, &key, identity).await?;
+                    self.group_texts.insert(key, group);
+                    Some(group)
+                }
             }
         };
         self.groups.insert(numbers, group);
@@ -284,8 +299,9 @@ impl Detector {
             .transpose()?;
         let old = checkpoints::checkpoints_from(writing, ids, first)
             .await?
-            .into_iter()
-            .map(|checkpoint| put(&checkpoint))
+            .iter()
+            .map(put)
+            .chain(tail.into_iter().map(Ok))
             .collect::<Result<_, _>>()?;
         let outcome = self.go_back(writing, pair, from.as_ref(), old, (last_new, last_seq)).await?;
         let late = Late { first, count: events.len() };
@@ -340,7 +356,7 @@ impl Detector {
         writing: &mut Writing,
         pair: (usize, i64),
         from: Option<Put>,
-        outcome: Outcome,
+        mut outcome: Outcome,
         late: Option<Late>,
         now: DateTime<Utc>,
         found: &mut Found,
@@ -348,36 +364,49 @@ impl Detector {
         let ids = (self.rules[pair.0].id, pair.1);
         let is_quiet = outcome.drafts.is_empty()
             && from.as_ref().is_none_or(|from| from.state.open().is_empty());
-        if !is_quiet || late.is_some() || from.is_none() {
+        let may_be_known = self.found_before.contains(&ids.0);
+        if !is_quiet || may_be_known && (late.is_some() || from.is_none()) {
             let since = from.as_ref().map_or(i64::MIN, |from| {
                 from.state.open().iter().map(|open| open.started_at).fold(from.key.0, i64::min)
             });
-            let stored = findings::findings_since(writing, ids, since).await?;
+            let stored = if may_be_known {
+                findings::findings_since(writing, ids, since).await?
+            } else {
+                Vec::new()
+            };
             let stored = spoken_of(stored, from.as_ref(), &outcome);
-            for change in compare(stored, outcome.drafts) {
+            for change in compare(stored, std::mem::take(&mut outcome.drafts)) {
+                self.found_before.insert(ids.0);
                 apply(writing, ids, change, late.as_ref(), now, found).await?;
             }
         }
-        let begin = from.as_ref().map_or((i64::MIN, EventId([0; 16])), |from| {
-            let is_full = from.folded >= self.pace.spacing;
-            if is_full { just_after(from.key) } else { from.key }
-        });
-        let is_at_end = outcome.converged.is_none();
-        checkpoints::drop_checkpoints(
-            writing,
-            ids,
-            begin,
-            outcome.converged.as_ref().map(|put| put.key),
-        )
-        .await?;
-        for put in &outcome.puts {
-            checkpoints::put_checkpoint(writing, ids, &packed(put)).await?;
+        self.put_away(writing, pair, from, outcome, late.is_some()).await
+    }
+
+    /// Puts away where the fold has come to, in place of what it went over again.
+    async fn put_away(
+        &mut self,
+        writing: &mut Writing,
+        pair: (usize, i64),
+        from: Option<Put>,
+        mut outcome: Outcome,
+        is_late: bool,
+    ) -> Result<(), StoreError> {
+        let ids = (self.rules[pair.0].id, pair.1);
+        let from = from.filter(|from| from.folded >= self.pace.spacing);
+        if is_late {
+            let begin = from.map_or((i64::MIN, EventId([0; 16])), |from| just_after(from.key));
+            let end = outcome.converged.as_ref().map(|put| put.key);
+            checkpoints::drop_checkpoints(writing, ids, begin, end).await?;
+        } else if let Some(full) = from {
+            self.writes.checkpoints.push((ids, packed(&full)));
         }
-        if is_at_end {
-            self.tails.insert(pair, outcome.puts.into_iter().last());
-        } else {
-            self.tails.remove(&pair);
+        if outcome.converged.is_none() {
+            let tail = outcome.puts.pop();
+            self.writes.tails.extend(tail.as_ref().map(|tail| (ids, packed(tail))));
+            self.tails.insert(pair, tail);
         }
+        self.writes.checkpoints.extend(outcome.puts.iter().map(|put| (ids, packed(put))));
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! How far the folds of rules have come: their state after some event of each group.
 
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row as _};
 
 use super::findings::Key;
 use super::{StoreError, Writing};
@@ -16,20 +16,18 @@ pub struct Checkpoint {
     pub state: Vec<u8>,
 }
 
-const CHECKPOINT: &str = "select created_at, event_id, folded, state from checkpoints \
-                          where rule_id = $1 and group_id = $2";
-
-/// The last checkpoint of a pair.
+/// Where the fold of a pair has come to.
 pub async fn tail(
     writing: &mut Writing,
     pair: (i64, i64),
 ) -> Result<Option<Checkpoint>, StoreError> {
-    let row =
-        sqlx::query(const_format(CHECKPOINT, " order by created_at desc, event_id desc limit 1"))
-            .bind(pair.0)
-            .bind(pair.1)
-            .fetch_optional(&mut **writing)
-            .await?;
+    let row = sqlx::query(
+        "select created_at, event_id, folded, state from tails where rule_id = $1 and group_id = $2",
+    )
+    .bind(pair.0)
+    .bind(pair.1)
+    .fetch_optional(&mut **writing)
+    .await?;
     row.as_ref().map(checkpoint).transpose()
 }
 
@@ -39,10 +37,11 @@ pub async fn checkpoint_before(
     pair: (i64, i64),
     key: Key,
 ) -> Result<Option<Checkpoint>, StoreError> {
-    let row = sqlx::query(const_format(
-        CHECKPOINT,
-        " and (created_at, event_id) < ($3, $4) order by created_at desc, event_id desc limit 1",
-    ))
+    let row = sqlx::query(
+        "select created_at, event_id, folded, state from checkpoints \
+         where rule_id = $1 and group_id = $2 and (created_at, event_id) < ($3, $4) \
+         order by created_at desc, event_id desc limit 1",
+    )
     .bind(pair.0)
     .bind(pair.1)
     .bind(key.0)
@@ -52,16 +51,17 @@ pub async fn checkpoint_before(
     row.as_ref().map(checkpoint).transpose()
 }
 
-/// The checkpoints of a pair at and after an event, in order.
+/// The checkpoints of a pair at and after an event, in order, without its tail.
 pub async fn checkpoints_from(
     writing: &mut Writing,
     pair: (i64, i64),
     key: Key,
 ) -> Result<Vec<Checkpoint>, StoreError> {
-    let rows = sqlx::query(const_format(
-        CHECKPOINT,
-        " and (created_at, event_id) >= ($3, $4) order by created_at, event_id",
-    ))
+    let rows = sqlx::query(
+        "select created_at, event_id, folded, state from checkpoints \
+         where rule_id = $1 and group_id = $2 and (created_at, event_id) >= ($3, $4) \
+         order by created_at, event_id",
+    )
     .bind(pair.0)
     .bind(pair.1)
     .bind(key.0)
@@ -69,10 +69,6 @@ pub async fn checkpoints_from(
     .fetch_all(&mut **writing)
     .await?;
     rows.iter().map(checkpoint).collect()
-}
-
-fn const_format(head: &str, tail: &str) -> sqlx::AssertSqlSafe<String> {
-    sqlx::AssertSqlSafe(format!("{head}{tail}"))
 }
 
 fn checkpoint(row: &SqliteRow) -> Result<Checkpoint, StoreError> {
@@ -111,23 +107,42 @@ pub async fn drop_checkpoints(
     Ok(())
 }
 
-/// Puts a fold away.
-pub async fn put_checkpoint(
-    writing: &mut Writing,
-    pair: (i64, i64),
-    checkpoint: &Checkpoint,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "insert or replace into checkpoints (rule_id, group_id, created_at, event_id, folded, state) \
-         values ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(pair.0)
-    .bind(pair.1)
-    .bind(checkpoint.key.0)
-    .bind(checkpoint.key.1.0.to_vec())
-    .bind(checkpoint.folded)
-    .bind(&checkpoint.state)
-    .execute(&mut **writing)
-    .await?;
+/// Rows of one statement.
+const ROWS_AT_ONCE: usize = 200;
+
+type Owned = ((i64, i64), Checkpoint);
+
+/// Folds to be put away, each with its rule and group, gathered so that they cost few statements.
+#[derive(Debug, Default)]
+pub struct CheckpointWrites {
+    pub tails: Vec<Owned>,
+    pub checkpoints: Vec<Owned>,
+}
+
+impl CheckpointWrites {
+    /// Writes all of it, and is empty again.
+    pub async fn flush(&mut self, writing: &mut Writing) -> Result<(), StoreError> {
+        put(writing, "tails", &self.tails).await?;
+        put(writing, "checkpoints", &self.checkpoints).await?;
+        self.tails.clear();
+        self.checkpoints.clear();
+        Ok(())
+    }
+}
+
+async fn put(writing: &mut Writing, table: &'static str, all: &[Owned]) -> Result<(), StoreError> {
+    for rows in all.chunks(ROWS_AT_ONCE) {
+        let values = vec!["(?, ?, ?, ?, ?, ?)"; rows.len()].join(", ");
+        let sql = format!(
+            "insert or replace into {table} (rule_id, group_id, created_at, event_id, folded, state) \
+             values {values}"
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(rows.len() == ROWS_AT_ONCE);
+        for (pair, Checkpoint { key, folded, state }) in rows {
+            query = query.bind(pair.0).bind(pair.1).bind(key.0).bind(key.1.0.to_vec());
+            query = query.bind(folded).bind(state);
+        }
+        query.execute(&mut **writing).await?;
+    }
     Ok(())
 }

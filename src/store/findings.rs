@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sqlx::Row as _;
-use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use super::checkpoints::event_id;
 use super::{StoreError, Writing};
@@ -64,10 +63,11 @@ pub async fn sync_rules(
             .bind(fresh)
             .execute(&mut **writing)
             .await?;
-        sqlx::query("delete from checkpoints where rule_id = $1")
-            .bind(id)
-            .execute(&mut **writing)
-            .await?;
+        for delete in
+            ["delete from tails where rule_id = $1", "delete from checkpoints where rule_id = $1"]
+        {
+            sqlx::query(delete).bind(id).execute(&mut **writing).await?;
+        }
         sqlx::query(
             "update findings set unconfirmed = 1 where rule_id = $1 and withdrawn_at is null",
         )
@@ -97,18 +97,28 @@ pub async fn seen_by_rules(writing: &mut Writing) -> Result<BTreeMap<i64, i64>, 
     Ok(rows.into_iter().collect())
 }
 
+/// The rules that have findings in force.
+pub async fn rules_with_findings(writing: &mut Writing) -> Result<Vec<i64>, StoreError> {
+    Ok(sqlx::query_scalar(
+        "select id from rules r where exists (select 1 from findings f where f.rule_id = r.id)",
+    )
+    .fetch_all(&mut **writing)
+    .await?)
+}
+
 /// Moves rules on to an event in the order of arrival.
 pub async fn advance_rules(
     writing: &mut Writing,
     rule_ids: &[i64],
     seq: i64,
 ) -> Result<(), StoreError> {
-    for id in rule_ids {
-        sqlx::query("update rules set seen_seq = max(seen_seq, $2) where id = $1")
-            .bind(id)
-            .bind(seq)
-            .execute(&mut **writing)
-            .await?;
+    for ids in rule_ids.chunks(500) {
+        let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+        let sql = format!(
+            "update rules set seen_seq = max(seen_seq, $1) where id in ({})",
+            ids.join(",")
+        );
+        sqlx::query(AssertSqlSafe(sql)).bind(seq).execute(&mut **writing).await?;
     }
     Ok(())
 }
