@@ -12,6 +12,9 @@ pub mod clock;
 /// What the operator decides.
 pub mod config;
 
+/// Where records come from.
+pub mod sources;
+
 /// The rows that the stages meet at.
 pub mod store;
 

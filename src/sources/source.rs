@@ -46,6 +46,8 @@ pub struct Plan {
     pub overlap: Duration,
     /// The longest window asked for at once.
     pub window: Duration,
+    /// The wait after a failure that said nothing of when to come back; each further failure doubles it.
+    pub retry_wait: Duration,
 }
 
 /// A place that records are polled from.
