@@ -26,3 +26,6 @@ pub mod incidents;
 
 /// What can be said of an incident.
 pub mod diagnose;
+
+/// A Graph on loopback, for `demo` and the tests.
+pub mod standin;

@@ -229,3 +229,52 @@ pub(super) fn broken(settings: &Settings, error: &reqwest::Error) -> FetchError 
 pub(super) fn root(settings: &Settings) -> String {
     settings.endpoint.as_str().trim_end_matches('/').to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use reqwest::header::HeaderValue;
+
+    use crate::config::Section;
+
+    #[test]
+    fn a_wait_is_read_as_seconds_or_as_a_date_and_never_grows_absurd() {
+        let text = "tenant_id = \"t\"".parse().unwrap();
+        let settings = Settings::read(&Section::of("source", "graph", "prod", text)).unwrap();
+        let now = "2026-03-01T12:00:00Z".parse().unwrap();
+        let ask = Ask::Window { from: now, to: now };
+        let refusal = Refusal { settings: &settings, head: "x", ask: &ask, now, token: "t" };
+        for (text, wait) in [
+            ("0", Some(0)),
+            (" 42 ", Some(42)),
+            ("Sun, 01 Mar 2026 12:01:30 GMT", Some(90)),
+            ("Sun, 01 Mar 2026 11:00:00 GMT", Some(0)),
+            ("18446744073709551615", Some(24 * 60 * 60)),
+            ("Fri, 01 Mar 2999 12:00:00 GMT", Some(24 * 60 * 60)),
+            ("soon", None),
+            ("-5", None),
+        ] {
+            let header = HeaderValue::from_str(text).unwrap();
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, header)]);
+            assert_eq!(refusal.retry_after(&headers), wait.map(Duration::from_secs), "{text}");
+        }
+        assert_eq!(refusal.retry_after(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn what_others_wrote_is_cut_between_characters_and_without_secrets() {
+        let long = "ä".repeat(300);
+        assert_eq!(quoted(&long, &[]).chars().count(), QUOTED + 1);
+        assert_eq!(quoted("a\r\n\tb  hunter2 c", &["", "hunter2"]), "a b … c");
+    }
+
+    #[test]
+    fn a_page_tells_where_the_next_is() {
+        let link = |body: &str| next_link(body.as_bytes());
+        assert_eq!(link("{\"value\":[{\"a\":[1]}]}"), Ok(None));
+        let with = "{\"@odata.nextLink\":\"https://x/?a=\\u0026\",\"value\":[]}";
+        assert_eq!(link(with), Ok(Some("https://x/?a=&".to_owned())));
+        assert!(link(" \n").is_err() && link("[]").is_err() && link("{\"value\":null}").is_err());
+    }
+}

@@ -171,7 +171,7 @@ mod tests {
         let budget = Budget::new(of(1));
         let slot = budget.take().await;
         let began = Instant::now();
-        let (_, second) = tokio::join!(
+        let ((), second) = tokio::join!(
             async {
                 tokio::time::sleep(Duration::from_secs(90)).await;
                 drop(slot);

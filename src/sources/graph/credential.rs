@@ -73,7 +73,7 @@ impl Credential {
     }
 
     /// What to do when it gives no token.
-    fn remedy(&self) -> &'static str {
+    pub(super) fn remedy(&self) -> &'static str {
         match self {
             Self::ManagedIdentity(None) => {
                 "check that the machine this runs on has a system-assigned managed identity, or \
@@ -84,8 +84,9 @@ impl Credential {
                  runs on"
             }
             Self::WorkloadIdentity { .. } => {
-                "check that the pod has the label `azure.workload.identity/use: \"true\"`, and \
-                 that a federated credential of the application names its issuer and subject"
+                "check that the pod has the label `azure.workload.identity/use: \"true\"`, or write \
+                 `client_id` and `token_file` into `credential`; and that a federated credential of \
+                 the application names the issuer and the subject of the token"
             }
             Self::ClientSecret { .. } => {
                 "check that the client secret has not ended and is the value, not the id, of one \

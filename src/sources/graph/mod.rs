@@ -43,10 +43,12 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 /// Makes the source of a `[[source]]` of kind `graph`.
 pub fn build(section: &Section) -> Result<Box<dyn Source>, Vec<Fault>> {
     let settings = Settings::read(section)?;
-    let credential = settings
-        .credential
-        .make(&settings.tenant_id, settings.cloud)
-        .map_err(|error| vec![section.fault(format_args!("`credential`: {error}"))])?;
+    let credential =
+        settings.credential.make(&settings.tenant_id, settings.cloud).map_err(|error| {
+            let (said, remedy) =
+                (answer::quoted(&error.to_string(), &[]), settings.credential.remedy());
+            vec![section.fault(format_args!("`credential` cannot be used here: {said}; {remedy}"))]
+        })?;
     let graph = Graph::with_credential(settings, credential)
         .map_err(|sentence| vec![section.fault(sentence)])?;
     Ok(Box::new(graph))

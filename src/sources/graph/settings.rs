@@ -294,7 +294,7 @@ mod tests {
         assert_eq!(settings.endpoint.as_str(), "https://graph.microsoft.com/");
         assert_eq!(settings.scope, "https://graph.microsoft.com/.default");
         assert_eq!(settings.plan.heads, ["managedIdentity", "servicePrincipal"]);
-        assert_eq!(settings.plan.window, Duration::from_secs(24 * 60 * 60));
+        assert_eq!(settings.plan.window, Duration::from_hours(24));
         assert_eq!((settings.page_size, settings.requests_per_10s.get()), (1000, 5));
         assert!(matches!(settings.credential, Credential::ManagedIdentity(None)));
     }
@@ -376,6 +376,18 @@ mod tests {
             let settings = read(&format!("tenant_id = \"t\"\n[credential]\n{text}")).unwrap();
             assert_eq!(settings.credential.identity(), identity);
         }
+    }
+
+    #[test]
+    fn a_credential_that_finds_nothing_here_says_what_to_do() {
+        let text = "tenant_id = \"t\"\n[credential]\nkind = \"workload_identity\"\n\
+                    token_file = \"/absent\"\nclient_id = \"11111111-2222-3333-4444-555555555555\"";
+        let section = Section::of("source", "graph", "prod", text.parse().unwrap());
+        let faults = crate::sources::build(&section).err().unwrap();
+        assert!(faults[0].to_string().contains("`token_file` into `credential`"), "{faults:?}");
+        let other = Section::of("source", "kafka", "prod", toml::Table::new());
+        let faults = crate::sources::build(&other).err().unwrap();
+        assert!(faults[0].to_string().contains("`kafka`"), "{faults:?}");
     }
 
     #[test]
