@@ -32,3 +32,6 @@ pub mod incidents;
 
 /// What can be said of an incident.
 pub mod diagnose;
+
+/// A Graph, a mailbox and a receiver on loopback, for `demo` and the tests.
+pub mod standin;

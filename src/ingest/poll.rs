@@ -88,6 +88,17 @@ impl Poll<'_> {
             }
             None => (self.now - delta(plan.backfill), 0),
         };
+        let reach = self.now - delta(plan.reach);
+        if from < reach {
+            tracing::warn!(
+                source = self.source.name(),
+                head = name,
+                %from,
+                to = %reach,
+                "the source no longer has these records: the program was stopped for too long"
+            );
+        }
+        let from = from.max(reach);
         let mut head = Head {
             name: name.to_owned(),
             read_to: known.map_or(from, |head| head.read_to),

@@ -48,6 +48,8 @@ pub struct Plan {
     pub window: Duration,
     /// The wait after a failure that said nothing of when to come back; each further failure doubles it.
     pub retry_wait: Duration,
+    /// How far back the source still has records; asking for older ones would be refused.
+    pub reach: Duration,
 }
 
 /// A place that records are polled from.

@@ -6,5 +6,7 @@
 mod corpus;
 /// Findings are a pure function of events and rules, against an evaluator that knows no shortcuts.
 mod detect;
+/// The Graph source against a Graph on loopback.
+mod graph;
 /// Every rule file is complete, and passes its own tests.
 mod rules;

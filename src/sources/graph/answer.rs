@@ -1,0 +1,279 @@
+//! What Graph answers, and what to say of it.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::settings::Settings;
+use crate::sources::{Ask, FetchError};
+
+/// What is quoted of a message that others wrote.
+const QUOTED: usize = 200;
+
+/// No service asks for a longer wait; a larger number is a mistake of it.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
+
+const READ_ALL_LOGS: &str = "b0afded3-3588-46d8-8b3d-9842eff778da";
+const READ_DIRECTORY: &str = "7ab1d382-f21e-4acd-a863-ba3e13f7da61";
+/// Microsoft Graph itself, the same in every tenant.
+const GRAPH_APP: &str = "00000003-0000-0000-c000-000000000000";
+
+pub(super) fn transient(sentence: String) -> FetchError {
+    FetchError::Transient { sentence, retry_after: None }
+}
+
+pub(super) fn permanent(sentence: String) -> FetchError {
+    FetchError::Permanent { sentence }
+}
+
+/// A text of others on one line, without the secrets, cut where it grows long.
+pub(super) fn quoted(text: &str, secrets: &[&str]) -> String {
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        line = line.replace(secret, "…");
+    }
+    match line.char_indices().nth(QUOTED) {
+        Some((cut, _)) => format!("{}…", &line[..cut]),
+        None => line,
+    }
+}
+
+/// What is read of a page here: that it is one, and where the next is.
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(rename = "@odata.nextLink")]
+    next: Option<String>,
+    value: Option<Vec<IgnoredAny>>,
+}
+
+/// The `nextLink` of a page, or why the body is none.
+pub(super) fn next_link(body: &[u8]) -> Result<Option<String>, String> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Err("the answer is empty".to_owned());
+    }
+    match serde_json::from_slice::<Envelope>(body) {
+        Ok(Envelope { value: Some(_), next }) => Ok(next),
+        Ok(Envelope { value: None, .. }) => Err("the answer has no `value`".to_owned()),
+        Err(error) if error.is_eof() => Err("the answer breaks off".to_owned()),
+        Err(_) => Err("the answer is not a page in JSON".to_owned()),
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ErrorBody {
+    error: GraphError,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct GraphError {
+    code: String,
+    message: String,
+}
+
+/// An answer that is not a page.
+pub(super) struct Refusal<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) head: &'a str,
+    pub(super) ask: &'a Ask,
+    pub(super) now: DateTime<Utc>,
+    /// Struck out of what is quoted.
+    pub(super) token: &'a str,
+}
+
+impl Refusal<'_> {
+    pub(super) fn explain(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> FetchError {
+        let error = serde_json::from_slice::<ErrorBody>(body).unwrap_or_default().error;
+        let said = self.said(status, &error);
+        let root = self.root();
+        match status {
+            StatusCode::BAD_REQUEST => self.bad_request(&said),
+            StatusCode::UNAUTHORIZED => permanent(format!(
+                "{root} refused the token for tenant `{}` with scope `{}` ({said}); check that \
+                 `tenant_id` is the tenant of the identity, and that `cloud`, `endpoint` and `scope` \
+                 are of one cloud",
+                self.settings.tenant_id, self.settings.scope
+            )),
+            StatusCode::FORBIDDEN => self.forbidden(&error, &said),
+            StatusCode::NOT_FOUND => permanent(format!(
+                "{root} has no sign-in logs ({said}); check `endpoint` and `cloud`"
+            )),
+            StatusCode::TOO_MANY_REQUESTS => FetchError::Transient {
+                sentence: format!(
+                    "{root} asks for fewer requests ({said}); if this comes often, another program \
+                     signs in as the same application: set a lower `requests_per_10s`"
+                ),
+                retry_after: self.retry_after(headers),
+            },
+            _ if status.is_redirection() => permanent(format!(
+                "{root} sends elsewhere ({said}), which is not followed because the token is not \
+                 for there; set `endpoint` to where Graph is"
+            )),
+            _ if status.is_server_error() => FetchError::Transient {
+                sentence: format!(
+                    "{root} failed ({said}); if it stays so, set a shorter `window`, so that it has \
+                     less to look for at once"
+                ),
+                retry_after: self.retry_after(headers),
+            },
+            _ => FetchError::Transient {
+                sentence: format!("{root} gave an answer that is not known ({said})"),
+                retry_after: self.retry_after(headers),
+            },
+        }
+    }
+
+    fn root(&self) -> String {
+        root(self.settings)
+    }
+
+    /// The status, and what Graph says of it.
+    fn said(&self, status: StatusCode, error: &GraphError) -> String {
+        let said: Vec<String> = [&error.code, &error.message]
+            .into_iter()
+            .map(|text| quoted(text, &[self.token]))
+            .filter(|text| !text.is_empty())
+            .collect();
+        if said.is_empty() {
+            status.to_string()
+        } else {
+            format!("{}, {}", status.as_u16(), said.join(": "))
+        }
+    }
+
+    fn bad_request(&self, said: &str) -> FetchError {
+        let (root, head) = (self.root(), self.head);
+        match self.ask {
+            // The link is Graph's own; the window that is asked for next has a fresh one.
+            Ask::Next(_) => transient(format!("{root} no longer takes its own nextLink ({said})")),
+            Ask::Window { from, .. } => permanent(format!(
+                "{root} does not take the request for {head} sign-ins since {} ({said}); if the \
+                 tenant no longer keeps sign-ins that old (it keeps 30 days with Entra ID P1 or \
+                 P2, 7 days without), set a shorter `backfill`; if the type is not known there, \
+                 take it out of `sign_in_types`",
+                super::time(*from)
+            )),
+        }
+    }
+
+    fn forbidden(&self, error: &GraphError, said: &str) -> FetchError {
+        let tenant = &self.settings.tenant_id;
+        if error.code == "Authentication_RequestFromNonPremiumTenantOrB2CTenant" {
+            return permanent(format!(
+                "tenant `{tenant}` has no Entra ID P1 or P2, without which Graph gives no sign-ins \
+                 ({said}); buy at least one licence, or set `tenant_id` to a tenant that has one"
+            ));
+        }
+        let root = self.settings.cloud.graph_root();
+        permanent(format!(
+            "the identity may not read the sign-ins of tenant `{tenant}` ({said}); grant it the \
+             application permission `AuditLog.Read.All`: az rest --method POST --uri \
+             {root}/v1.0/servicePrincipals/<object id of the identity>/appRoleAssignments --body \
+             '{{\"principalId\":\"<object id of the identity>\",\"resourceId\":\"<object id of \
+             Graph>\",\"appRoleId\":\"{READ_ALL_LOGS}\"}}', where `az ad sp show --id {GRAPH_APP} \
+             --query id` gives the object id of Graph; if it stays so, grant `Directory.Read.All` \
+             ({READ_DIRECTORY}) in the same way; Azure keeps the token of a managed identity for up \
+             to 24 hours, so that a permission can take as long to show"
+        ))
+    }
+
+    /// How long to wait, as seconds or as a date. Without it, the caller decides.
+    fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
+        let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+        let wait = if let Ok(seconds) = text.parse::<u64>() {
+            Duration::from_secs(seconds)
+        } else {
+            let until = DateTime::parse_from_rfc2822(text).ok()?;
+            (until.to_utc() - self.now).to_std().unwrap_or_default()
+        };
+        Some(wait.min(LONGEST_WAIT))
+    }
+}
+
+/// What is said of a request that got no answer, or half of one.
+pub(super) fn broken(settings: &Settings, error: &reqwest::Error) -> FetchError {
+    let root = root(settings);
+    if error.is_timeout() {
+        let waited = settings.timeout.as_secs();
+        return transient(format!(
+            "{root} did not answer within {waited} s; if it stays so, set a shorter `window`, or a \
+             longer `timeout`"
+        ));
+    }
+    // The innermost error says what happened; those around it say only that something did.
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    let cause = quoted(&cause.to_string(), &[]);
+    if error.is_connect() {
+        return transient(format!(
+            "cannot reach {root}: {cause}; check the network, the proxy, and `endpoint`"
+        ));
+    }
+    transient(format!("the connection to {root} broke: {cause}"))
+}
+
+/// Where Graph is, as a person writes it.
+pub(super) fn root(settings: &Settings) -> String {
+    settings.endpoint.as_str().trim_end_matches('/').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use reqwest::header::HeaderValue;
+
+    use crate::config::Section;
+
+    #[test]
+    fn a_wait_is_read_as_seconds_or_as_a_date_and_never_grows_absurd() {
+        let text = "tenant_id = \"t\"".parse().unwrap();
+        let settings = Settings::read(&Section::of("source", "graph", "prod", text)).unwrap();
+        let now = "2026-03-01T12:00:00Z".parse().unwrap();
+        let ask = Ask::Window { from: now, to: now };
+        let refusal = Refusal { settings: &settings, head: "x", ask: &ask, now, token: "t" };
+        for (text, wait) in [
+            ("0", Some(0)),
+            (" 42 ", Some(42)),
+            ("Sun, 01 Mar 2026 12:01:30 GMT", Some(90)),
+            ("Sun, 01 Mar 2026 11:00:00 GMT", Some(0)),
+            ("18446744073709551615", Some(24 * 60 * 60)),
+            ("Fri, 01 Mar 2999 12:00:00 GMT", Some(24 * 60 * 60)),
+            ("soon", None),
+            ("-5", None),
+        ] {
+            let header = HeaderValue::from_str(text).unwrap();
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, header)]);
+            assert_eq!(refusal.retry_after(&headers), wait.map(Duration::from_secs), "{text}");
+        }
+        assert_eq!(refusal.retry_after(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn what_others_wrote_is_cut_between_characters_and_without_secrets() {
+        let long = "ä".repeat(300);
+        assert_eq!(quoted(&long, &[]).chars().count(), QUOTED + 1);
+        assert_eq!(quoted("a\r\n\tb  hunter2 c", &["", "hunter2"]), "a b … c");
+    }
+
+    #[test]
+    fn a_page_tells_where_the_next_is() {
+        let link = |body: &str| next_link(body.as_bytes());
+        assert_eq!(link("{\"value\":[{\"a\":[1]}]}"), Ok(None));
+        let with = "{\"@odata.nextLink\":\"https://x/?a=\\u0026\",\"value\":[]}";
+        assert_eq!(link(with), Ok(Some("https://x/?a=&".to_owned())));
+        assert!(link(" \n").is_err() && link("[]").is_err() && link("{\"value\":null}").is_err());
+    }
+}

@@ -1,0 +1,244 @@
+//! Microsoft Graph's sign-in logs as a source.
+
+mod answer;
+mod budget;
+mod certificate;
+mod cloud;
+mod credential;
+mod keys;
+mod settings;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use azure_core::credentials::TokenCredential;
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use reqwest::StatusCode;
+use reqwest::header::ACCEPT;
+use url::Url;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Fault, Section};
+use crate::sources::{Ask, FetchError, Page, Plan, Source};
+
+use answer::Refusal;
+use budget::Budget;
+use credential::Tokens;
+
+pub use settings::Settings;
+
+/// An answer longer than this is not a page of a thousand sign-ins.
+const LONGEST_BODY: usize = 256 * 1024 * 1024;
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(30);
+
+/// Makes the source of a `[[source]]` of kind `graph`.
+pub fn build(section: &Section) -> Result<Box<dyn Source>, Vec<Fault>> {
+    let settings = Settings::read(section)?;
+    let credential =
+        settings.credential.make(&settings.tenant_id, settings.cloud).map_err(|error| {
+            let (said, remedy) =
+                (answer::quoted(&error.to_string(), &[]), settings.credential.remedy());
+            vec![section.fault(format_args!("`credential` cannot be used here: {said}; {remedy}"))]
+        })?;
+    let graph = Graph::with_credential(settings, credential)
+        .map_err(|sentence| vec![section.fault(sentence)])?;
+    Ok(Box::new(graph))
+}
+
+/// The sign-ins of one tenant, a head for each type.
+pub struct Graph {
+    settings: Settings,
+    tokens: Tokens,
+    budget: Arc<Budget>,
+    client: reqwest::Client,
+    clock: Arc<dyn Clock>,
+    /// Until Graph says that it does not order: then the order is its own.
+    asks_for_order: AtomicBool,
+}
+
+/// What came of a request: an answer with its body read to the end.
+struct Answer {
+    status: StatusCode,
+    headers: reqwest::header::HeaderMap,
+    body: Vec<u8>,
+    /// That it was asked with.
+    token: azure_core::credentials::Secret,
+}
+
+impl Graph {
+    /// A source that signs in with what it is given, not with what the settings name. The error is
+    /// a sentence.
+    pub fn with_credential(
+        settings: Settings,
+        credential: Arc<dyn TokenCredential>,
+    ) -> Result<Self, String> {
+        super::tls::provider();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let mut client = reqwest::Client::builder()
+            .user_agent(concat!("signinel/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_WITHIN.min(settings.timeout))
+            .timeout(settings.timeout)
+            // A token is for the host it was asked for, and for no other.
+            .redirect(reqwest::redirect::Policy::none());
+        if settings::is_loopback(&settings.endpoint) {
+            client = client.no_proxy();
+        }
+        let client = client.build().map_err(|error| {
+            format!(
+                "cannot prepare TLS: {error}; check that the system's root certificates are there"
+            )
+        })?;
+        let tokens =
+            Tokens::new(&settings.credential, credential, &settings.scope, Arc::clone(&clock));
+        let budget = Budget::of(
+            &settings.tenant_id,
+            &settings.credential.identity(),
+            settings.requests_per_10s,
+        );
+        let asks_for_order = AtomicBool::new(true);
+        Ok(Self { settings, tokens, budget, client, clock, asks_for_order })
+    }
+
+    async fn page(&self, head: &str, ask: &Ask, size: u32) -> Result<Page, FetchError> {
+        let is_ordered =
+            matches!(ask, Ask::Window { .. }) && self.asks_for_order.load(Ordering::Relaxed);
+        let mut answer = self.answer(self.url(head, ask, size, is_ordered)?).await?;
+        if is_ordered && refuses_order(&answer) {
+            tracing::info!(source = self.settings.name, "Graph does not order; asking without");
+            self.asks_for_order.store(false, Ordering::Relaxed);
+            answer = self.answer(self.url(head, ask, size, false)?).await?;
+        }
+        if answer.status == StatusCode::OK {
+            return match answer::next_link(&answer.body) {
+                Ok(next) => Ok(Page { body: answer.body, next }),
+                Err(reason) => {
+                    let root = answer::root(&self.settings);
+                    Err(answer::transient(format!(
+                        "{root} gave no page of {head} sign-ins: {reason}"
+                    )))
+                }
+            };
+        }
+        if answer.status == StatusCode::UNAUTHORIZED {
+            self.tokens.forget();
+        }
+        let refusal = Refusal {
+            settings: &self.settings,
+            head,
+            ask,
+            now: self.clock.now(),
+            token: answer.token.secret(),
+        };
+        Err(refusal.explain(answer.status, &answer.headers, &answer.body))
+    }
+
+    fn url(&self, head: &str, ask: &Ask, size: u32, is_ordered: bool) -> Result<Url, FetchError> {
+        let (from, to) = match ask {
+            Ask::Next(link) => return self.followed(link),
+            Ask::Window { from, to } => (time(*from), time(*to)),
+        };
+        let mut query = format!(
+            "$filter=createdDateTime ge {from} and createdDateTime lt {to} and \
+             signInEventTypes/any(t: t eq '{head}')&$top={size}"
+        );
+        if is_ordered {
+            query.push_str("&$orderby=createdDateTime asc");
+        }
+        let mut url = self.settings.endpoint.clone();
+        url.set_path(&format!("{}/beta/auditLogs/signIns", url.path().trim_end_matches('/')));
+        url.set_query(Some(&query));
+        Ok(url)
+    }
+
+    /// A `nextLink` as it is, if it leads to where the token may go.
+    fn followed(&self, link: &str) -> Result<Url, FetchError> {
+        let root = answer::root(&self.settings);
+        let Ok(url) = Url::parse(link) else {
+            return Err(answer::transient(format!("{root} gave a nextLink that is not a URL")));
+        };
+        if url.origin() != self.settings.endpoint.origin()
+            || !url.username().is_empty()
+            || url.password().is_some()
+        {
+            let there = answer::quoted(&url.origin().ascii_serialization(), &[]);
+            return Err(answer::permanent(format!(
+                "{root} gave a nextLink to {there}, which is not followed because the token is not \
+                 for there; if that is where Graph is, set `endpoint` to it"
+            )));
+        }
+        if url.query_pairs().any(|(key, value)| key == "$skiptoken" && value.is_empty()) {
+            return Err(answer::transient(format!(
+                "{root} gave a nextLink with an empty $skiptoken"
+            )));
+        }
+        Ok(url)
+    }
+
+    async fn answer(&self, url: Url) -> Result<Answer, FetchError> {
+        let token = self.tokens.get().await.map_err(answer::transient)?;
+        let slot = self.budget.take().await;
+        let sent = self
+            .client
+            .get(url)
+            .bearer_auth(token.secret())
+            .header(ACCEPT, "application/json")
+            // Without it, types newer than the schema come as `unknownFutureValue`.
+            .header("Prefer", "include-unknown-enum-members")
+            .send()
+            .await;
+        drop(slot);
+        let broken = |error: reqwest::Error| answer::broken(&self.settings, &error);
+        let mut response = sent.map_err(broken)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(broken)? {
+            if body.len() + chunk.len() > LONGEST_BODY {
+                return Err(answer::permanent(format!(
+                    "{} gave a page of more than 256 MiB; set a smaller `page_size`",
+                    answer::root(&self.settings)
+                )));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer { status: response.status(), headers: response.headers().clone(), body, token })
+    }
+}
+
+#[async_trait]
+impl Source for Graph {
+    fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    fn kind(&self) -> &'static str {
+        "graph"
+    }
+
+    fn plan(&self) -> &Plan {
+        &self.settings.plan
+    }
+
+    async fn fetch(&self, head: &str, ask: &Ask) -> Result<Page, FetchError> {
+        self.page(head, ask, self.settings.page_size).await
+    }
+
+    async fn check(&self, now: DateTime<Utc>) -> Result<String, FetchError> {
+        let head = self.settings.plan.heads.first().map_or("managedIdentity", String::as_str);
+        let ask = Ask::Window { from: now - TimeDelta::hours(1), to: now };
+        self.page(head, &ask, 1).await?;
+        Ok(format!("{head} sign-ins can be read from {}", answer::root(&self.settings)))
+    }
+}
+
+/// Whether it was the order that Graph could not give.
+fn refuses_order(answer: &Answer) -> bool {
+    answer.status == StatusCode::BAD_REQUEST
+        && memchr::memmem::find(&answer.body.to_ascii_lowercase(), b"orderby").is_some()
+}
+
+/// A time as a filter of Graph has it: to the microsecond, without quotes.
+fn time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
+}

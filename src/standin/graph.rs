@@ -1,0 +1,360 @@
+//! A Microsoft Graph on loopback: its sign-in logs, and the identity endpoint of a machine in Azure.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::serve::ListenerExt;
+use axum::{Router, extract};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::mishap::{Mishap, Schedule};
+use super::query;
+use super::query::Query;
+use super::shelf::Shelf;
+use crate::clock::{Clock, SystemClock};
+
+pub use super::mishap::Faults;
+pub use super::shelf::Shown;
+
+/// What Graph's own limit counts over.
+const STRETCH: Duration = Duration::from_secs(10);
+
+/// A time that no run of the stand-in reaches, so that its tokens hold whatever its clock says.
+const TOKEN_ENDS: &str = "4102444800";
+
+/// How the stand-in behaves.
+#[derive(Clone)]
+pub struct Options {
+    /// Tells which late records show already.
+    pub clock: Arc<dyn Clock>,
+    /// Decides the schedule of mishaps, and the token.
+    pub seed: u64,
+    pub faults: Faults,
+    /// Answers 429 to more requests than these, and counts them as violations.
+    pub requests_per_10s: Option<usize>,
+    /// Whether `$orderby` is taken.
+    pub orders: bool,
+    /// Filters that reach back further than this are refused.
+    pub keeps: Option<TimeDelta>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            seed: 0,
+            faults: Faults::default(),
+            requests_per_10s: None,
+            orders: true,
+            keeps: None,
+        }
+    }
+}
+
+/// Why the stand-in does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StandinError {
+    #[error("record number {number} is none of Graph's: {error}")]
+    Record { number: usize, error: serde_json::Error },
+    #[error("cannot listen on loopback: {0}")]
+    Listen(#[from] std::io::Error),
+}
+
+/// Makes a running stand-in.
+pub struct GraphStandin;
+
+/// A stand-in that answers. It stops when this is dropped.
+pub struct Running {
+    origin: String,
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+}
+
+struct Shared {
+    origin: String,
+    shelf: Shelf,
+    options: Options,
+    token: String,
+    identity_header: String,
+    schedule: Mutex<Schedule>,
+    /// When the requests of the last 10 s came.
+    arrivals: Mutex<VecDeque<Instant>>,
+    requests: AtomicUsize,
+    violations: AtomicUsize,
+    mishaps: AtomicUsize,
+}
+
+impl GraphStandin {
+    /// Starts to answer, on the runtime it is called in.
+    pub fn start(records: Vec<Shown>, options: Options) -> Result<Running, StandinError> {
+        let shelf = Shelf::of(records)
+            .map_err(|(place, error)| StandinError::Record { number: place + 1, error })?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        let origin = format!("http://{}", listener.local_addr()?);
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let mut random = ChaCha8Rng::seed_from_u64(options.seed);
+        let shared = Arc::new(Shared {
+            origin: origin.clone(),
+            shelf,
+            token: format!("standin-token-{:032x}", random.random::<u128>()),
+            identity_header: format!("standin-header-{:032x}", random.random::<u128>()),
+            schedule: Mutex::new(Schedule::of(options.faults, options.seed)),
+            options,
+            arrivals: Mutex::default(),
+            requests: AtomicUsize::new(0),
+            violations: AtomicUsize::new(0),
+            mishaps: AtomicUsize::new(0),
+        });
+        let router = Router::new()
+            .route("/beta/auditLogs/signIns", get(sign_ins))
+            .route("/msi/token", get(identity_token))
+            .fallback(unknown_path)
+            .with_state(Arc::clone(&shared));
+        let stop = CancellationToken::new();
+        let stopped = stop.clone().cancelled_owned();
+        // Small answers must not wait for more to send.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "answers of the stand-in may wait for each other");
+            }
+        });
+        let server = axum::serve(listener, router).with_graceful_shutdown(stopped);
+        tokio::spawn(server.into_future());
+        Ok(Running { origin, shared, stop })
+    }
+}
+
+impl Running {
+    /// What to set `endpoint` to.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.origin
+    }
+
+    /// What to set the variable `IDENTITY_ENDPOINT` to.
+    #[must_use]
+    pub fn identity_endpoint(&self) -> String {
+        format!("{}/msi/token", self.origin)
+    }
+
+    /// What to set the variable `IDENTITY_HEADER` to.
+    #[must_use]
+    pub fn identity_header(&self) -> &str {
+        &self.shared.identity_header
+    }
+
+    /// The token that the sign-in logs are given for.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.shared.token
+    }
+
+    /// Requests for sign-ins so far, whatever became of them.
+    #[must_use]
+    pub fn requests(&self) -> usize {
+        self.shared.requests.load(Ordering::Relaxed)
+    }
+
+    /// Requests that were more than allowed.
+    #[must_use]
+    pub fn violations(&self) -> usize {
+        self.shared.violations.load(Ordering::Relaxed)
+    }
+
+    /// Requests that went wrong by the schedule.
+    #[must_use]
+    pub fn mishaps(&self) -> usize {
+        self.shared.mishaps.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+type Shares = extract::State<Arc<Shared>>;
+type Asked = extract::Query<BTreeMap<String, String>>;
+
+async fn sign_ins(
+    extract::State(shared): Shares,
+    extract::Query(options): Asked,
+    headers: HeaderMap,
+) -> Response {
+    shared.requests.fetch_add(1, Ordering::Relaxed);
+    if text(&headers, AUTHORIZATION.as_str()).strip_prefix("Bearer ") != Some(&*shared.token) {
+        let (code, message) = ("InvalidAuthenticationToken", "Access token validation failure.");
+        return shared.refusal(StatusCode::UNAUTHORIZED, code, message);
+    }
+    if shared.is_too_much() {
+        return shared.throttled();
+    }
+    let mishap = locked(&shared.schedule).next();
+    if mishap.is_some() {
+        shared.mishaps.fetch_add(1, Ordering::Relaxed);
+    }
+    match mishap {
+        Some(Mishap::Throttled) => {
+            let mut response = shared.throttled();
+            response.headers_mut().insert(RETRY_AFTER, 1.into());
+            response
+        }
+        Some(Mishap::ThrottledSilently) => shared.throttled(),
+        Some(Mishap::Failed) => {
+            let message = "An error occurred while processing your request.";
+            shared.refusal(StatusCode::INTERNAL_SERVER_ERROR, "UnknownError", message)
+        }
+        Some(Mishap::Unavailable) => {
+            let message = "The service is temporarily unavailable.";
+            shared.refusal(StatusCode::SERVICE_UNAVAILABLE, "serviceNotAvailable", message)
+        }
+        Some(Mishap::Html) => {
+            let page = "<!DOCTYPE html><html><body>Please wait.</body></html>";
+            ([(CONTENT_TYPE, "text/html")], page).into_response()
+        }
+        Some(Mishap::Empty) => StatusCode::OK.into_response(),
+        None | Some(Mishap::CutOff | Mishap::Truncated) => match shared.page(&options) {
+            Ok(body) => sent(body, mishap),
+            Err(message) => shared.refusal(StatusCode::BAD_REQUEST, "BadRequest", &message),
+        },
+    }
+}
+
+/// A page, whole or as a mishap leaves it.
+fn sent(mut body: Vec<u8>, mishap: Option<Mishap>) -> Response {
+    let (json, whole) = ([(CONTENT_TYPE, "application/json")], body.len());
+    match mishap {
+        Some(Mishap::Truncated) => body.truncate(whole / 2),
+        Some(Mishap::CutOff) => {
+            body.truncate(whole / 2);
+            let parts = [Ok(Bytes::from(body)), Err(std::io::Error::other("cut off"))];
+            let stream = Body::from_stream(futures_util::stream::iter(parts));
+            let mut response = (json, stream).into_response();
+            response.headers_mut().insert(CONTENT_LENGTH, whole.into());
+            return response;
+        }
+        _ => {}
+    }
+    (json, body).into_response()
+}
+
+/// The identity endpoint of App Service.
+async fn identity_token(
+    extract::State(shared): Shares,
+    extract::Query(options): Asked,
+    headers: HeaderMap,
+) -> Response {
+    if text(&headers, "x-identity-header") != shared.identity_header {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let is_version = options.get("api-version").is_some_and(|version| version == "2019-08-01");
+    let Some(resource) = options.get("resource").filter(|_| is_version) else {
+        let error = "no resource, or not api-version 2019-08-01";
+        return (StatusCode::BAD_REQUEST, error).into_response();
+    };
+    axum::Json(serde_json::json!({
+        "access_token": shared.token,
+        "expires_on": TOKEN_ENDS,
+        "resource": resource,
+        "token_type": "Bearer",
+    }))
+    .into_response()
+}
+
+async fn unknown_path(extract::State(shared): Shares) -> Response {
+    let message = "Resource not found for the segment.";
+    shared.refusal(StatusCode::NOT_FOUND, "BadRequest", message)
+}
+
+impl Shared {
+    /// Counts a request in, and says whether it is one more than allowed.
+    fn is_too_much(&self) -> bool {
+        let Some(limit) = self.options.requests_per_10s else { return false };
+        let (mut arrivals, now) = (locked(&self.arrivals), Instant::now());
+        while arrivals.front().is_some_and(|came| now.duration_since(*came) > STRETCH) {
+            arrivals.pop_front();
+        }
+        arrivals.push_back(now);
+        let is_too_much = arrivals.len() > limit;
+        if is_too_much {
+            self.violations.fetch_add(1, Ordering::Relaxed);
+        }
+        is_too_much
+    }
+
+    /// The body of a page; the error is a sentence in Graph's manner.
+    fn page(&self, options: &BTreeMap<String, String>) -> Result<Vec<u8>, String> {
+        if !self.options.orders && options.contains_key("$orderby") {
+            return Err("Query option '$orderby' is not supported.".to_owned());
+        }
+        let (query, now) = (Query::parse(options)?, self.options.clock.now());
+        if self.options.keeps.is_some_and(|keeps| query.from < now - keeps) {
+            return Err(format!("The start time {} is out of the allowed range.", query.from));
+        }
+        let (records, next) = self.shelf.page(&query, now);
+        let size: usize = records.iter().map(|record| record.len() + 1).sum();
+        let mut body = Vec::with_capacity(size + 1024);
+        body.extend_from_slice(b"{\"@odata.context\":\"");
+        body.extend_from_slice(self.origin.as_bytes());
+        body.extend_from_slice(b"/beta/$metadata#auditLogs/signIns\",");
+        if let Some(place) = next {
+            body.extend_from_slice(b"\"@odata.nextLink\":\"");
+            body.extend_from_slice(self.next_link(options, place).as_bytes());
+            body.extend_from_slice(b"\",");
+        }
+        body.extend_from_slice(b"\"value\":[");
+        for (place, record) in records.iter().enumerate() {
+            if place > 0 {
+                body.push(b',');
+            }
+            body.extend_from_slice(record.as_bytes());
+        }
+        body.extend_from_slice(b"]}");
+        Ok(body)
+    }
+
+    /// The same request from a place on. Its characters need no escape in JSON.
+    fn next_link(&self, options: &BTreeMap<String, String>, place: usize) -> String {
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(options.iter().filter(|(name, _)| *name != "$skiptoken"))
+            .append_pair("$skiptoken", &query::token(place))
+            .finish();
+        format!("{}/beta/auditLogs/signIns?{query}", self.origin)
+    }
+
+    fn throttled(&self) -> Response {
+        let message = "This request is throttled. Please try again after some time.";
+        self.refusal(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message)
+    }
+
+    fn refusal(&self, status: StatusCode, code: &str, message: &str) -> Response {
+        let date: DateTime<Utc> = self.options.clock.now();
+        let inner = serde_json::json!({"date": date.to_rfc3339_opts(SecondsFormat::Secs, true)});
+        let error = serde_json::json!({"code": code, "message": message, "innerError": inner});
+        (status, axum::Json(serde_json::json!({"error": error}))).into_response()
+    }
+}
+
+/// A header as text; empty where it is absent.
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// Nothing is half done while one of these locks is held.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

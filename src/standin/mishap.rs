@@ -1,0 +1,115 @@
+//! What goes wrong on the way to Graph, by a schedule that a seed decides.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// How often each mishap comes, as a probability of each request. Together they are at most 1.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    /// 429 with a Retry-After.
+    pub throttled: f64,
+    /// 429 without one, as the sign-in logs often give it.
+    pub throttled_silently: f64,
+    /// 500 or 503.
+    pub failed: f64,
+    /// The connection closes half-way through the body.
+    pub cut_off: f64,
+    /// 200 with a page of HTML, as a proxy gives it.
+    pub html: f64,
+    /// 200 with nothing.
+    pub empty: f64,
+    /// 200 with half of the JSON, and no other sign of it.
+    pub truncated: f64,
+}
+
+impl Faults {
+    /// Every mishap as often.
+    #[must_use]
+    pub fn each(probability: f64) -> Self {
+        Self {
+            throttled: probability,
+            throttled_silently: probability,
+            failed: probability,
+            cut_off: probability,
+            html: probability,
+            empty: probability,
+            truncated: probability,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mishap {
+    Throttled,
+    ThrottledSilently,
+    Failed,
+    Unavailable,
+    CutOff,
+    Html,
+    Empty,
+    Truncated,
+}
+
+/// Mishaps, one request after the other.
+pub(super) struct Schedule {
+    faults: Faults,
+    random: ChaCha8Rng,
+}
+
+impl Schedule {
+    pub(super) fn of(faults: Faults, seed: u64) -> Self {
+        Self { faults, random: ChaCha8Rng::seed_from_u64(seed) }
+    }
+
+    /// What befalls the next request.
+    pub(super) fn next(&mut self) -> Option<Mishap> {
+        let Faults { throttled, throttled_silently, failed, cut_off, html, empty, truncated } =
+            self.faults;
+        let mut left: f64 = self.random.random();
+        [
+            (throttled, Mishap::Throttled),
+            (throttled_silently, Mishap::ThrottledSilently),
+            (failed / 2.0, Mishap::Failed),
+            (failed / 2.0, Mishap::Unavailable),
+            (cut_off, Mishap::CutOff),
+            (html, Mishap::Html),
+            (empty, Mishap::Empty),
+            (truncated, Mishap::Truncated),
+        ]
+        .into_iter()
+        .find_map(|(probability, mishap)| {
+            left -= probability;
+            (left < 0.0).then_some(mishap)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_the_same_mishaps_and_all_of_them() {
+        let drawn = |faults, seed| {
+            let mut schedule = Schedule::of(faults, seed);
+            (0..2000).map(|_| schedule.next()).collect::<Vec<_>>()
+        };
+        let some = drawn(Faults::each(0.05), 7);
+        assert_eq!(some, drawn(Faults::each(0.05), 7));
+        assert_ne!(some, drawn(Faults::each(0.05), 8));
+        assert!(drawn(Faults::default(), 7).iter().all(Option::is_none));
+        let each = [
+            Mishap::Throttled,
+            Mishap::ThrottledSilently,
+            Mishap::Failed,
+            Mishap::Unavailable,
+            Mishap::CutOff,
+            Mishap::Html,
+            Mishap::Empty,
+            Mishap::Truncated,
+        ];
+        assert!(each.iter().all(|mishap| some.contains(&Some(*mishap))));
+        let befallen = some.iter().flatten().count();
+        assert!((600..800).contains(&befallen), "{befallen} of 2000, not 35 %");
+    }
+}
