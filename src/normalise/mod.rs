@@ -13,8 +13,6 @@ mod row;
 mod time;
 mod value;
 
-use std::borrow::Cow;
-
 use crate::model::{Event, Form, RawRecord, Rejected};
 
 use fields::Fields;
@@ -22,9 +20,12 @@ use key::Key;
 
 /// Reads one record. The event borrows from its bytes wherever they can stay as they are.
 pub fn normalise<'a>(record: &RawRecord<'a>) -> Result<Event<'a>, Rejected> {
-    match String::from_utf8_lossy(record.bytes) {
-        Cow::Borrowed(text) => read(record.form, text),
-        Cow::Owned(text) => read(record.form, &text).map(Event::into_owned),
+    match std::str::from_utf8(record.bytes) {
+        Ok(text) => read(record.form, text),
+        Err(_) => {
+            let text = String::from_utf8_lossy(record.bytes);
+            read(record.form, &text).map(Event::into_owned)
+        }
     }
 }
 
