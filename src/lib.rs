@@ -23,3 +23,6 @@ pub mod incidents;
 
 /// What can be said of an incident.
 pub mod diagnose;
+
+/// What a person sees of it.
+pub mod view;

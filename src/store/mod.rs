@@ -14,6 +14,12 @@ pub mod findings;
 mod names;
 mod sources;
 
+/// What lists show.
+pub mod overview;
+
+/// What happened to an incident, for its timeline.
+pub mod story;
+
 /// What an ingest hands over at once.
 pub mod batch;
 
