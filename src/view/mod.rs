@@ -8,8 +8,16 @@ mod style;
 mod table;
 mod timeline;
 
+/// For other tools: CSV and Timesketch.
+pub mod export;
+/// One self-contained page.
+pub mod html;
 /// The forms that programs read.
 pub mod json;
+/// For tickets and post-mortems.
+pub mod markdown;
+/// For a terminal.
+pub mod text;
 
 pub use json::IncidentRow;
 pub use lists::{DeliveryRow, DeliveryState, RuleRow, rules};

@@ -47,7 +47,7 @@ pub struct Entry {
 
 /// By whose clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(into = "&'static str")]
 pub enum ClockOf {
     /// That of the sign-ins.
     Event,
@@ -57,7 +57,7 @@ pub enum ClockOf {
 
 /// What an entry is, in the order in which entries of one moment stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(into = "&'static str")]
 pub enum EntryKind {
     LastGood,
     First,
@@ -72,6 +72,49 @@ pub enum EntryKind {
     Attempt,
     Sent,
     Dead,
+}
+
+impl ClockOf {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Signinel => "signinel",
+        }
+    }
+}
+
+impl From<ClockOf> for &'static str {
+    fn from(clock: ClockOf) -> Self {
+        clock.as_str()
+    }
+}
+
+impl EntryKind {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LastGood => "last_good",
+            Self::First => "first",
+            Self::Growth => "growth",
+            Self::RuleMet => "rule_met",
+            Self::Last => "last",
+            Self::Recovered => "recovered",
+            Self::Arrived => "arrived",
+            Self::Amended => "amended",
+            Self::Change => "change",
+            Self::Planned => "planned",
+            Self::Attempt => "attempt",
+            Self::Sent => "sent",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+impl From<EntryKind> for &'static str {
+    fn from(kind: EntryKind) -> Self {
+        kind.as_str()
+    }
 }
 
 impl Entry {
