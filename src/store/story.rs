@@ -231,3 +231,43 @@ fn delivery(row: &SqliteRow) -> Result<Delivery, StoreError> {
 fn count(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
+
+#[cfg(test)]
+impl Store {
+    /// Keeps a delivery as if the stage that tells had planned and tried it.
+    pub(crate) async fn put_telling(&self, telling: &Telling) -> Result<(), StoreError> {
+        let delivery = &telling.delivery;
+        let mut writing = self.write().await?;
+        sqlx::query(
+            "insert into deliveries (id, incident_id, channel, number, reason, revision, severity, event_count, \
+             message, planned_at, attempts, next_attempt_at, sent_at, dead_at, last_error) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, '{}', $9, $10, $11, $12, $13, $14)",
+        )
+        .bind(delivery.id.0)
+        .bind(delivery.incident_id.0)
+        .bind(&delivery.channel)
+        .bind(delivery.number)
+        .bind(delivery.reason.as_str())
+        .bind(delivery.revision)
+        .bind(delivery.severity.as_str())
+        .bind(i64::try_from(delivery.event_count).unwrap())
+        .bind(micros(delivery.planned_at))
+        .bind(delivery.attempts)
+        .bind(micros(delivery.next_attempt_at))
+        .bind(delivery.sent_at.map(micros))
+        .bind(delivery.dead_at.map(micros))
+        .bind(&delivery.last_error)
+        .execute(&mut *writing)
+        .await?;
+        for (at, outcome) in &telling.attempts {
+            sqlx::query("insert into attempts (delivery_id, at, outcome) values ($1, $2, $3)")
+                .bind(delivery.id.0)
+                .bind(micros(*at))
+                .bind(outcome)
+                .execute(&mut *writing)
+                .await?;
+        }
+        writing.commit().await?;
+        Ok(())
+    }
+}

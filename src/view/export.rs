@@ -106,3 +106,40 @@ fn described(kind: EntryKind) -> &'static str {
         EntryKind::Planned | EntryKind::Attempt | EntryKind::Sent | EntryKind::Dead => "Delivery",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::night;
+
+    #[test]
+    fn a_spreadsheet_reads_every_entry_and_takes_none_for_a_formula() {
+        let mut told = night::block_on(async { night::whole("a,\"b\"\nc").await.timeline().await });
+        told.entries[0].detail = Some("=HYPERLINK(\"x\")".to_owned());
+        let text = csv(&told);
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+        assert_eq!(rows.len(), told.entries.len());
+        assert_eq!(&rows[0][0], "2026-11-22T23:00:11.000000+00:00");
+        assert_eq!(&rows[0][4], "'=HYPERLINK(\"x\")");
+        assert!(rows.iter().any(|row| row[3].contains("`a,\"b\" c` was refused")), "{text}");
+    }
+
+    #[test]
+    fn timesketch_gets_its_three_keys_on_every_line() {
+        let told = night::block_on(async { night::whole("build-agent").await.timeline().await });
+        let lines: Vec<serde_json::Value> =
+            timesketch(&told).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), told.entries.len());
+        for line in &lines {
+            let datetime = line["datetime"].as_str().unwrap();
+            assert!(chrono::DateTime::parse_from_rfc3339(datetime).is_ok(), "{datetime}");
+            assert!(line["message"].as_str().is_some_and(|message| !message.is_empty()));
+        }
+        let mut described: Vec<&str> =
+            lines.iter().map(|line| line["timestamp_desc"].as_str().unwrap()).collect();
+        described.sort_unstable();
+        described.dedup();
+        assert_eq!(described, ["Delivery", "Incident changed", "Ingested", "Rule met", "Sign-in"]);
+    }
+}

@@ -126,3 +126,46 @@ fn class(kind: EntryKind) -> &'static str {
         | EntryKind::Attempt => "note",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::night;
+
+    fn page_of(name: &'static str) -> String {
+        night::block_on(async { page(&night::whole(name).await.timeline().await) })
+    }
+
+    #[test]
+    fn a_hostile_name_is_text() {
+        let page = page_of("<script>alert(1)</script>\" onload=\"x' <img src=//a.b/c>");
+        assert!(!page.contains("<script") && !page.contains("<img"), "{page}");
+        assert!(!page.contains("onload=\""), "{page}");
+        assert!(page.contains("&#60;script&#62;alert(1)"), "{page}");
+    }
+
+    #[test]
+    fn the_page_needs_nothing_from_elsewhere() {
+        let page = page_of("build-agent");
+        for remote in ["src=", "<link", "@import", "url(", "<script", "<iframe"] {
+            assert!(!page.contains(remote), "{remote}");
+        }
+        let links: Vec<&str> = page.split("href=\"").skip(1).collect();
+        assert!(
+            links
+                .iter()
+                .all(|link| link.starts_with("https://login.microsoftonline.com/error?code="))
+        );
+        assert!(page.contains("prefers-color-scheme: dark") && page.contains("@media print"));
+    }
+
+    #[test]
+    fn the_page_tells_every_entry_and_every_answer() {
+        let told = night::block_on(async { night::whole("build-agent").await.timeline().await });
+        let page = page(&told);
+        assert_eq!(page.matches("<time>").count(), told.entries.len());
+        assert_eq!(page.matches("<h2>").count(), 7);
+        assert!(page.contains("<code>c4b1e6a8-7d35-4c2e-9b1f-0e8d7a6b5c43</code>"));
+        assert!(page.contains("style=\"width: 100%\""));
+    }
+}

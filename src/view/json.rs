@@ -105,3 +105,61 @@ pub fn card(card: &Card) -> String {
 pub fn timeline(timeline: &Timeline) -> String {
     document(&shown(&timeline.card, Some(&timeline.entries)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::night;
+
+    #[test]
+    fn a_row_has_the_keys_that_other_programs_read() {
+        let incident =
+            night::block_on(async { night::whole("build-agent").await.incident().await });
+        let rows: serde_json::Value =
+            serde_json::from_str(&document(&[IncidentRow::from(&incident)])).unwrap();
+        let row = &rows[0];
+        assert_eq!(row["id"], 1);
+        assert_eq!(row["title"], "Application not found, many times: build-agent");
+        assert_eq!((&row["severity"], &row["state"]), (&"high".into(), &"resolved".into()));
+        assert_eq!(row["categories"], serde_json::json!(["spike", "streak"]));
+        assert_eq!(
+            row["rules"],
+            serde_json::json!(["application_not_found_spike", "failure_streak"])
+        );
+        assert_eq!(row["error_codes"], serde_json::json!([700_016]));
+        assert_eq!(
+            row["identities"],
+            serde_json::json!([{
+                "service_principal_id": "5a3e9d70-1c2b-4e8f-8f60-7b9c0d1e2f32",
+                "app_id": "c4b1e6a8-7d35-4c2e-9b1f-0e8d7a6b5c43",
+                "name": "build-agent"
+            }])
+        );
+        assert_eq!(row["started_at"], "2026-11-23T02:14:07Z");
+        assert_eq!(row["detected_at"], "2026-11-23T02:15:30Z");
+        assert_eq!(row["last_seen_at"], "2026-11-23T05:41:00Z");
+        assert_eq!(row["resolved_at"], "2026-11-23T07:30:00Z");
+        assert_eq!((&row["event_count"], &row["deliveries"]), (&16.into(), &2.into()));
+    }
+
+    #[test]
+    fn a_shown_incident_is_a_row_with_six_answers_and_its_timeline() {
+        let told = night::block_on(async { night::whole("build-agent").await.timeline().await });
+        let shown: serde_json::Value = serde_json::from_str(&timeline(&told)).unwrap();
+        for key in ["state", "what", "who", "unusual", "causes", "steps", "unknown"] {
+            assert!(!shown[key].is_null(), "{key}");
+        }
+        assert_eq!(
+            shown["timeline"][0],
+            serde_json::json!({
+                "at": "2026-11-22T23:00:11Z",
+                "clock": "event",
+                "kind": "last_good",
+                "sentence": "Last good sign-in before it",
+                "detail": "3 h 13 min earlier"
+            })
+        );
+        let without: serde_json::Value = serde_json::from_str(&card(&told.card)).unwrap();
+        assert!(without.get("timeline").is_none());
+    }
+}

@@ -216,3 +216,94 @@ impl ListRow for RejectOverview {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Fetched, Head, Reject};
+    use crate::view::night::{self, at};
+    use crate::view::{Style, json, table};
+
+    const PLAIN: Style = Style { colour: false, width: 80 };
+
+    #[test]
+    fn what_was_seen_is_listed_within_the_width() {
+        night::block_on(async {
+            let night =
+                night::whole("build-agent with a rather long name, as they happen to be").await;
+            let mut fetched = Fetched::default();
+            fetched.rejects.push(Reject {
+                origin: "signins\u{1b}[2J.json".to_owned(),
+                place: 7,
+                reason: "`createdDateTime` is missing".to_owned(),
+                record: b"{}".to_vec(),
+            });
+            let head = Head {
+                name: "managedIdentity".to_owned(),
+                read_to: at("23 08:00:00"),
+                failures: 2,
+                next_attempt_at: None,
+            };
+            let source = ("contoso", "graph");
+            night.store.add(source, fetched, Some(&head), at("23 08:05:00")).await.unwrap();
+            let incidents: Vec<IncidentRow> =
+                night.store.incidents().await.unwrap().iter().map(IncidentRow::from).collect();
+            let tellings = night.store.tellings_of(incidents[0].id).await.unwrap();
+            let deliveries: Vec<DeliveryRow> =
+                tellings.into_iter().map(|telling| telling.delivery.into()).collect();
+            let sources = night.store.source_overviews().await.unwrap();
+            let identities = night.store.identity_overviews(10).await.unwrap();
+            let rejects = night.store.reject_overviews(10).await.unwrap();
+            let lists = [
+                table(&incidents, &PLAIN),
+                table(&deliveries, &PLAIN),
+                table(&sources, &PLAIN),
+                table(&identities, &PLAIN),
+                table(&rejects, &PLAIN),
+            ];
+            let all = lists.join("\n");
+            assert!(all.lines().all(|line| line.chars().count() <= 80), "{all}");
+            assert!(!all.contains('\u{1b}'), "{all}");
+            insta::assert_snapshot!(all, @r#"
+            ID  SEVERITY  STATE     STARTED                  SIGN-INS
+              TITLE
+            1   high      resolved  2026-11-23 02:14:07 UTC  16
+              Application not found, many times: build-agent with a rather long name, as th…
+
+            ID  INCIDENT  CHANNEL  REASON  STATE  TRIED  WHEN
+              LAST ERROR
+            2   1         chat     opened  dead   9      2026-11-23 03:21:00 UTC
+              refused: 404 Not Found
+            1   1         on-call  opened  sent   1      2026-11-23 02:21:00 UTC
+
+            NAME     KIND   READ  STORED  TWICE  REJECTED  OTHER  READ TO, FAILURES
+            contoso  graph  22    21      0      1         0      2026-11-23 08:00:00 UTC…
+
+            SERVICE PRINCIPAL, CLIENT ID          LAST SEEN                OPEN
+              NAME
+            5a3e9d70-1c2b-4e8f-8f60-7b9c0d1e2f32  2026-11-23 07:30:00 UTC  0
+            c4b1e6a8-7d35-4c2e-9b1f-0e8d7a6b5c43
+              build-agent with a rather long name, as they happen to be
+
+            ID  SOURCE   RECEIVED                 WHERE AND WHY
+            1   contoso  2026-11-23 08:05:00 UTC  signins [2J.json:7
+                                                  `createdDateTime` is missing
+            "#);
+        });
+    }
+
+    #[test]
+    fn every_list_is_json_too() {
+        night::block_on(async {
+            let night = night::whole("build-agent").await;
+            let sources = json::document(&night.store.source_overviews().await.unwrap());
+            assert!(sources.contains("\"duplicates\": 0"), "{sources}");
+            let identities = json::document(&night.store.identity_overviews(1).await.unwrap());
+            assert!(identities.contains("\"open_incidents\": 0"), "{identities}");
+            let rows = rules(&night.rulebook);
+            assert!(rows.is_sorted_by_key(|row| std::cmp::Reverse(row.level)));
+            let rules = json::document(&rows);
+            assert!(rules.contains("\"kind\": \"streak\",\n    \"status\": \"stable\""), "{rules}");
+        });
+    }
+}

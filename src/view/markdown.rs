@@ -1,6 +1,6 @@
 //! An incident and its timeline as Markdown, for tickets and post-mortems.
 
-use super::phrase::{clean, moment, pieces};
+use super::phrase::{Piece, clean, moment, pieces};
 use super::text::{confidence, ending, ids, interval};
 use super::timeline::{ClockOf, Timeline};
 use crate::diagnose::phrase;
@@ -10,7 +10,7 @@ use crate::diagnose::{Card, Step};
 #[must_use]
 pub fn card(card: &Card) -> String {
     let incident = &card.incident;
-    let mut text = format!("# {} {}\n\n", incident.id, inline(&incident.title));
+    let mut text = format!("# Incident {}: {}\n\n", incident.id, inline(&incident.title));
     text += &format!(
         "**{}**, {}, {}, {}",
         incident.severity,
@@ -87,7 +87,11 @@ fn numbered(number: usize, step: &Step) -> String {
 fn inline(text: &str) -> String {
     pieces(text)
         .into_iter()
-        .map(|piece| if piece.is_code { cell_code(&piece.text) } else { escaped(&piece.text) })
+        .map(|piece| match piece {
+            Piece::Plain(text) => escaped(&text),
+            Piece::Code(text) => cell_code(&text),
+            Piece::Link(address) => format!("<{address}>"),
+        })
         .collect()
 }
 
@@ -127,6 +131,24 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::night;
+
+    #[test]
+    fn a_hostile_name_leaves_tables_and_headings_as_they_are() {
+        let told = |name| night::block_on(async move { night::whole(name).await.timeline().await });
+        let hostile = timeline(&told("a|b*c\n# d\n| x | `"));
+        let plain = timeline(&told("build-agent"));
+        let rows = |text: &str| -> Vec<usize> {
+            let bars = |line: &str| line.replace("\\|", "").matches('|').count();
+            text.lines().map(bars).filter(|bars| *bars > 0).collect()
+        };
+        assert_eq!(rows(&hostile), rows(&plain));
+        let headings = |text: &str| {
+            text.lines().filter(|line| line.starts_with('#')).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(headings(&hostile)[1..], headings(&plain)[1..]);
+        assert!(plain.contains("<https://login.microsoftonline.com/error?code=700016>"), "{plain}");
+    }
 
     #[test]
     fn a_name_cannot_break_a_table_or_make_markup() {

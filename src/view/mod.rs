@@ -2,6 +2,8 @@
 
 mod growth;
 mod lists;
+#[cfg(test)]
+mod night;
 mod noted;
 mod phrase;
 mod style;

@@ -58,12 +58,12 @@ pub(super) fn told(telling: &Telling) -> Vec<Entry> {
         .iter()
         .filter(|(at, _)| Some(*at) != end)
         .map(|(at, outcome)| {
-            let sentence = format!("Delivery {} {to} was tried", delivery.id);
+            let sentence = format!("Delivery {} {to} was tried in vain", delivery.id);
             Entry::new(*at, EntryKind::Attempt, sentence).with_detail(clean(outcome)).with_count(1)
         })
         .collect();
     entries.extend(summed_up(failed, |number| {
-        format!("Delivery {} {to} was tried {} more", delivery.id, phrase::times(number))
+        format!("Delivery {} {to} was tried in vain {} more", delivery.id, phrase::times(number))
     }));
     let tried = phrase::count(u64::from(delivery.attempts), "attempt");
     let said = |at| {

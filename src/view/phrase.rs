@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::diagnose::Catalogue;
+
 /// A moment to the second.
 pub(super) fn moment(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
@@ -43,14 +45,18 @@ pub(super) fn shorten(text: &str, at_most: usize) -> String {
     short
 }
 
-/// A part of a sentence: as it reads, or in backticks.
+/// A part of a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Piece {
-    pub(super) is_code: bool,
-    pub(super) text: String,
+pub(super) enum Piece {
+    Plain(String),
+    /// What stood in backticks.
+    Code(String),
+    /// The page of an error code. No other address becomes a link: names come from strangers.
+    Link(String),
 }
 
-/// A cleaned sentence cut at its pairs of backticks. One that has no partner stays a letter.
+/// A cleaned sentence cut at its pairs of backticks and its links. A backtick that has no partner stays
+/// a letter.
 pub(super) fn pieces(text: &str) -> Vec<Piece> {
     let cleaned = clean(text);
     let mut rest = cleaned.as_str();
@@ -60,8 +66,8 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
         plain.push_str(before);
         match after.split_once('`') {
             Some((code, after)) if !code.trim().is_empty() => {
-                push(&mut pieces, false, &std::mem::take(&mut plain));
-                push(&mut pieces, true, code);
+                push_linked(&mut pieces, &std::mem::take(&mut plain));
+                pieces.push(Piece::Code(code.to_owned()));
                 rest = after;
             }
             _ => {
@@ -71,13 +77,27 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
         }
     }
     plain.push_str(rest);
-    push(&mut pieces, false, &plain);
+    push_linked(&mut pieces, &plain);
     pieces
 }
 
-fn push(pieces: &mut Vec<Piece>, is_code: bool, text: &str) {
+fn push_linked(pieces: &mut Vec<Piece>, mut text: &str) {
+    let zero = Catalogue::link(0);
+    let page = zero.trim_end_matches('0');
+    while let Some(from) = text.find(page) {
+        let code = &text[from + page.len()..];
+        let digits = code.chars().take_while(char::is_ascii_digit).count();
+        let (link, after) = text[from..].split_at(page.len() + digits);
+        push_plain(pieces, &text[..from]);
+        pieces.push(Piece::Link(link.to_owned()));
+        text = after;
+    }
+    push_plain(pieces, text);
+}
+
+fn push_plain(pieces: &mut Vec<Piece>, text: &str) {
     if !text.is_empty() {
-        pieces.push(Piece { is_code, text: text.to_owned() });
+        pieces.push(Piece::Plain(text.to_owned()));
     }
 }
 
@@ -85,8 +105,12 @@ fn push(pieces: &mut Vec<Piece>, is_code: bool, text: &str) {
 mod tests {
     use super::*;
 
-    fn piece(is_code: bool, text: &str) -> Piece {
-        Piece { is_code, text: text.to_owned() }
+    fn plain(text: &str) -> Piece {
+        Piece::Plain(text.to_owned())
+    }
+
+    fn code(text: &str) -> Piece {
+        Piece::Code(text.to_owned())
     }
 
     #[test]
@@ -97,12 +121,9 @@ mod tests {
 
     #[test]
     fn backticks_make_code_only_in_pairs() {
-        assert_eq!(
-            pieces("the `a|b` is `x"),
-            [piece(false, "the "), piece(true, "a|b"), piece(false, " is `x")]
-        );
-        assert_eq!(pieces("``"), [piece(false, "``")]);
-        assert_eq!(pieces("`a``b`"), [piece(true, "a"), piece(true, "b")]);
+        assert_eq!(pieces("the `a|b` is `x"), [plain("the "), code("a|b"), plain(" is `x")]);
+        assert_eq!(pieces("``"), [plain("``")]);
+        assert_eq!(pieces("`a``b`"), [code("a"), code("b")]);
     }
 
     #[test]
@@ -110,5 +131,12 @@ mod tests {
         assert_eq!(shorten("abcdef", 6), "abcdef");
         assert_eq!(shorten("ab cdef", 4), "ab…");
         assert_eq!(shorten("äöüß", 3), "äö…");
+    }
+
+    #[test]
+    fn only_pages_of_error_codes_are_links() {
+        let page = Catalogue::link(700_016);
+        let text = format!("see {page}. Not https://a.b/");
+        assert_eq!(pieces(&text), [plain("see "), Piece::Link(page), plain(". Not https://a.b/")]);
     }
 }

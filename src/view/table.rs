@@ -6,9 +6,10 @@ use owo_colors::AnsiColors;
 use super::phrase::{clean, shorten};
 use super::style::Style;
 
-/// The space that the column which gives way keeps at least.
-const LEAST: usize = 12;
+/// With less space than this, the column that gives way goes under the row.
+const LEAST: usize = 24;
 
+/// Letters between two columns.
 const BETWEEN: usize = 2;
 
 /// What a row shows in one column.
@@ -33,7 +34,8 @@ impl<T: Into<String>> From<T> for Shown {
 pub trait ListRow {
     /// What stands above the columns.
     const COLUMNS: &'static [&'static str];
-    /// The column that is shortened where the terminal is narrow.
+    /// The column that is shortened where the terminal is narrow, and goes under the row where it is
+    /// narrower still.
     const GIVES_WAY: usize;
     /// What to say where there are no rows.
     const NONE: &'static str;
@@ -52,7 +54,60 @@ pub fn table<R: ListRow>(rows: &[R], style: &Style) -> String {
     for cell in shown.iter_mut().flatten() {
         cell.text = cell.text.lines().map(clean).collect::<Vec<_>>().join("\n");
     }
-    let room = room::<R>(&shown, style.width);
+    let mut heads: Vec<&str> = R::COLUMNS.to_vec();
+    let room = style.width.saturating_sub(others::<R>(&shown) + BETWEEN);
+    let mut below = Vec::new();
+    if room < LEAST {
+        heads.remove(R::GIVES_WAY);
+        below = shown.iter_mut().map(|row| row.remove(R::GIVES_WAY).text).collect();
+    } else {
+        for row in &mut shown {
+            row[R::GIVES_WAY].text = fitted(&row[R::GIVES_WAY].text, room);
+        }
+    }
+    let heights: Vec<usize> = shown.iter().map(|row| height(row)).collect();
+    let lines = lines(&heads, shown, style);
+    if below.is_empty() {
+        return lines.into_iter().map(|line| line + "\n").collect();
+    }
+    under_rows(lines, &heights, &below, style.width, R::COLUMNS[R::GIVES_WAY])
+}
+
+/// Each row with the text of the column that gave way under it.
+fn under_rows(
+    lines: Vec<String>,
+    heights: &[usize],
+    below: &[String],
+    width: usize,
+    head: &str,
+) -> String {
+    let under = |text: &str| -> String {
+        let text = fitted(text, width.saturating_sub(BETWEEN));
+        text.lines()
+            .filter(|line| *line != "-")
+            .map(|line| format!("{:BETWEEN$}{line}\n", ""))
+            .collect()
+    };
+    let mut lines = lines.into_iter();
+    let mut text = lines.next().unwrap_or_default() + "\n" + &under(head);
+    for (height, below) in heights.iter().zip(below) {
+        for line in lines.by_ref().take(*height) {
+            text += &(line + "\n");
+        }
+        text += &under(below);
+    }
+    text
+}
+
+fn fitted(text: &str, room: usize) -> String {
+    text.lines().map(|line| shorten(line, room)).collect::<Vec<_>>().join("\n")
+}
+
+fn height(row: &[Shown]) -> usize {
+    row.iter().map(|cell| cell.text.lines().count().max(1)).max().unwrap_or(1)
+}
+
+fn lines(heads: &[&str], shown: Vec<Vec<Shown>>, style: &Style) -> Vec<String> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Disabled);
@@ -61,19 +116,10 @@ pub fn table<R: ListRow>(rows: &[R], style: &Style) -> String {
     } else {
         table.force_no_tty();
     }
-    table.set_header(R::COLUMNS.iter().map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
+    table.set_header(heads.iter().map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
     for row in shown {
-        table.add_row(row.into_iter().enumerate().map(|(place, shown)| {
-            let text = match place == R::GIVES_WAY {
-                true => shown
-                    .text
-                    .lines()
-                    .map(|line| shorten(line, room))
-                    .collect::<Vec<_>>()
-                    .join("\n"),
-                false => shown.text,
-            };
-            let cell = Cell::new(text);
+        table.add_row(row.into_iter().map(|shown| {
+            let cell = Cell::new(shown.text);
             match shown.colour {
                 Some(colour) if style.colour => cell.fg(terminal(colour)),
                 _ => cell,
@@ -81,18 +127,15 @@ pub fn table<R: ListRow>(rows: &[R], style: &Style) -> String {
         }));
     }
     for column in table.column_iter_mut() {
-        column.set_padding((0, BETWEEN as u16));
+        column.set_padding((0, 2));
     }
-    let mut text =
-        table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n");
-    text.push('\n');
-    text
+    table.lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
-/// Letters that are left for the column that gives way.
-fn room<R: ListRow>(shown: &[Vec<Shown>], width: usize) -> usize {
+/// Letters that the columns take that do not give way.
+fn others<R: ListRow>(shown: &[Vec<Shown>]) -> usize {
     let longest = |text: &str| text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
-    let others: usize = R::COLUMNS
+    R::COLUMNS
         .iter()
         .enumerate()
         .filter(|(place, _)| *place != R::GIVES_WAY)
@@ -101,8 +144,7 @@ fn room<R: ListRow>(shown: &[Vec<Shown>], width: usize) -> usize {
             let widest = cells.map(|cell| longest(&cell.text)).max().unwrap_or(0);
             widest.max(name.chars().count()) + BETWEEN
         })
-        .sum();
-    width.saturating_sub(others + BETWEEN).max(LEAST)
+        .sum()
 }
 
 fn terminal(colour: AnsiColors) -> Color {
@@ -113,5 +155,56 @@ fn terminal(colour: AnsiColors) -> Color {
         AnsiColors::Green => Color::DarkGreen,
         AnsiColors::Cyan => Color::DarkCyan,
         _ => Color::Reset,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Named(&'static str, &'static str);
+
+    impl ListRow for Named {
+        const COLUMNS: &'static [&'static str] = &["ID", "TITLE"];
+        const GIVES_WAY: usize = 1;
+        const NONE: &'static str = "nothing";
+
+        fn columns(&self) -> Vec<Shown> {
+            vec![Shown::coloured(self.0, AnsiColors::Red), self.1.into()]
+        }
+    }
+
+    const ID: &str = "5a3e9d70-1c2b-4e8f-8f60-7b9c0d1e2f32";
+
+    fn plain(width: usize) -> Style {
+        Style { colour: false, width }
+    }
+
+    #[test]
+    fn a_title_is_shortened_and_an_id_never() {
+        let rows = [Named(ID, "a title that is longer than the room for it is")];
+        let text = table(&rows, &plain(66));
+        assert_eq!(text, format!("{:36}  TITLE\n{ID}  a title that is longer th…\n", "ID"));
+    }
+
+    #[test]
+    fn where_there_is_no_room_the_title_goes_under_its_row() {
+        let rows = [Named(ID, "one\ntwo"), Named("7", "-"), Named("8", "three")];
+        let text = table(&rows, &plain(50));
+        assert_eq!(text, format!("ID\n  TITLE\n{ID}\n  one\n  two\n7\n8\n  three\n"));
+    }
+
+    #[test]
+    fn colours_come_only_when_told_and_never_from_a_row() {
+        let rows = [Named("7", "\u{1b}[31mred\u{7}")];
+        assert_eq!(table(&rows, &plain(60)), "ID  TITLE\n7   [31mred\n");
+        let coloured = table(&rows, &Style { colour: true, width: 60 });
+        assert!(coloured.contains("\u{1b}[38;5;1m7"), "{coloured:?}");
+        assert!(!coloured.contains("\u{1b}[31mred"), "{coloured:?}");
+    }
+
+    #[test]
+    fn no_rows_are_said_in_words() {
+        assert_eq!(table::<Named>(&[], &plain(60)), "nothing\n");
     }
 }

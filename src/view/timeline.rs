@@ -374,3 +374,94 @@ async fn recovered(
             .with_detail(later)
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::night::{self, Night, at};
+
+    #[test]
+    fn every_kind_of_entry_stands_in_the_order_of_time() {
+        let told = night::block_on(async { night::whole("build-agent").await.timeline().await });
+        let mut kinds: Vec<EntryKind> = told.entries.iter().map(|entry| entry.kind).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        assert_eq!(kinds.len(), 13, "{kinds:?}");
+        assert!(told.entries.is_sorted_by_key(|entry| entry.at));
+        let grown = told.entries.iter().filter(|entry| entry.kind == EntryKind::Growth);
+        assert_eq!(grown.filter_map(|entry| entry.count).sum::<u64>(), 16);
+    }
+
+    #[test]
+    fn a_group_of_many_identities_is_told_by_those_its_findings_name() {
+        let told = night::block_on(async {
+            let mut night = Night::of("guess").await;
+            let mut events = Vec::new();
+            for minute in 0..6 {
+                let mut event =
+                    night.event(at("23 02:00:00") + TimeDelta::minutes(minute), 700_016);
+                event.identity.service_principal_id = "".into();
+                event.identity.app_id =
+                    format!("10000000-0000-4000-8000-00000000000{minute}").into();
+                event.ip_address = "203.0.113.7".into();
+                event.facet.sign_in_type = "servicePrincipal".into();
+                events.push(event);
+            }
+            night.pass_of(&events, at("23 02:10:00")).await;
+            night.timeline().await
+        });
+        let grown = told.entries.iter().filter(|entry| entry.kind == EntryKind::Growth);
+        assert_eq!(grown.filter_map(|entry| entry.count).sum::<u64>(), 6);
+        let met: Vec<&str> = told
+            .entries
+            .iter()
+            .filter(|entry| entry.kind == EntryKind::RuleMet)
+            .map(|entry| entry.sentence.as_str())
+            .collect();
+        assert_eq!(
+            met,
+            [
+                "Rule `application_id_spray` was met: Many unknown application ids from one address (high)"
+            ]
+        );
+        assert!(told.entries.iter().all(|entry| entry.kind != EntryKind::Recovered));
+    }
+
+    #[test]
+    fn many_of_one_kind_are_summed_up_and_none_is_lost() {
+        let many: Vec<Entry> = (0..20)
+            .map(|minute| {
+                let at = at("23 02:00:00") + TimeDelta::minutes(minute);
+                Entry::new(at, EntryKind::RuleMet, format!("{minute}")).with_count(2)
+            })
+            .collect();
+        let few = summed_up(many.clone(), |number| format!("{number} more"));
+        let sentences: Vec<&str> = few.iter().map(|entry| entry.sentence.as_str()).collect();
+        assert_eq!(sentences, ["0", "1", "2", "3", "15 more", "19"]);
+        assert_eq!(few.iter().filter_map(|entry| entry.count).sum::<u64>(), 40);
+        assert_eq!(summed_up(many[..6].to_vec(), |number| number.to_string()).len(), 6);
+    }
+
+    #[test]
+    fn an_incident_whose_findings_were_taken_back_still_tells_what_was_done() {
+        let told = night::block_on(async {
+            let mut night = Night::of("build-agent").await;
+            let failures: Vec<_> =
+                (0..6).map(|hour| at("23 02:00:00") + TimeDelta::hours(hour)).collect();
+            night.pass(&failures, 700_016, at("23 07:05:00")).await;
+            let incident = night.incident().await;
+            night.pass(&[at("23 04:30:00")], 0, at("23 09:00:00")).await;
+            let incident = night.store.incident(incident.id).await.unwrap().unwrap();
+            timeline(&night.store, &night.rulebook, &night.catalogue, &incident).await.unwrap()
+        });
+        let said: Vec<&str> = told.entries.iter().map(|entry| entry.sentence.as_str()).collect();
+        assert!(
+            said.contains(&"Incident withdrawn: late events showed that nothing was wrong"),
+            "{said:?}"
+        );
+        assert!(
+            said.iter().any(|text| text.starts_with("The finding of `failure_streak` changed")),
+            "{said:?}"
+        );
+    }
+}
