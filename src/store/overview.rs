@@ -63,20 +63,20 @@ impl Store {
     /// Every source, by name.
     pub async fn source_overviews(&self) -> Result<Vec<SourceOverview>, StoreError> {
         let mut reader = self.readers().acquire().await?;
-        let rows: Vec<(i64, String, i64, i64, Option<i64>, Option<i64>)> = sqlx::query_as(
+        let rows = sqlx::query(
             "select source_id, name, read_to, failures, next_attempt_at, last_read_at from heads \
              order by source_id, name",
         )
         .fetch_all(&mut *reader)
         .await?;
         let mut heads: BTreeMap<i64, Vec<HeadOverview>> = BTreeMap::new();
-        for (source_id, name, read_to, failures, next_attempt_at, last_read_at) in rows {
-            heads.entry(source_id).or_default().push(HeadOverview {
-                name,
-                read_to: time(read_to),
-                failures: u32::try_from(failures).unwrap_or(u32::MAX),
-                next_attempt_at: next_attempt_at.map(time),
-                last_read_at: last_read_at.map(time),
+        for row in &rows {
+            heads.entry(row.try_get(0)?).or_default().push(HeadOverview {
+                name: row.try_get(1)?,
+                read_to: time(row.try_get(2)?),
+                failures: u32::try_from(row.try_get::<i64, _>(3)?).unwrap_or(u32::MAX),
+                next_attempt_at: row.try_get::<Option<i64>, _>(4)?.map(time),
+                last_read_at: row.try_get::<Option<i64>, _>(5)?.map(time),
             });
         }
         let rows = sqlx::query(

@@ -89,6 +89,7 @@ impl ListRow for SourceOverview {
     const COLUMNS: &'static [&'static str] =
         &["NAME", "KIND", "READ", "STORED", "TWICE", "REJECTED", "OTHER", "READ TO, FAILURES"];
     const GIVES_WAY: usize = 7;
+    const LEAST: usize = 60;
     const NONE: &'static str = "no source was read yet";
 
     fn columns(&self) -> Vec<Shown> {
@@ -276,8 +277,10 @@ mod tests {
               refused: 404 Not Found
             1   1         on-call  opened  sent   1      2026-11-23 02:21:00 UTC
 
-            NAME     KIND   READ  STORED  TWICE  REJECTED  OTHER  READ TO, FAILURES
-            contoso  graph  22    21      0      1         0      2026-11-23 08:00:00 UTC…
+            NAME     KIND   READ  STORED  TWICE  REJECTED  OTHER
+              READ TO, FAILURES
+            contoso  graph  22    21      0      1         0
+              2026-11-23 08:00:00 UTC managedIdentity, failed 2 in a row
 
             SERVICE PRINCIPAL, CLIENT ID          LAST SEEN                OPEN
               NAME

@@ -2,85 +2,101 @@
 
 use super::phrase::{Piece, clean, moment, pieces};
 use super::text::{confidence, ending, ids, interval};
-use super::timeline::{ClockOf, Timeline};
+use super::timeline::{ClockOf, Entry, Timeline};
 use crate::diagnose::phrase;
 use crate::diagnose::{Card, Step};
 
 /// An incident, explained.
 #[must_use]
 pub fn card(card: &Card) -> String {
-    let incident = &card.incident;
-    let mut text = format!("# Incident {}: {}\n\n", incident.id, inline(&incident.title));
-    text += &format!(
-        "**{}**, {}, {}, {}",
-        incident.severity,
-        incident.state(),
-        phrase::count(incident.event_count, "sign-in"),
-        interval(incident)
-    );
-    text += &ending(incident).map_or_else(String::new, |ending| format!(", {}", inline(&ending)));
-    text += "\n\n## What happened\n\n";
-    text += &inline(&card.what);
-    text += "\n\n## Who\n";
-    for who in &card.who {
-        text += "\n| | |\n|---|---|\n";
-        for (name, value) in ids(who) {
-            text += &format!("| {name} | {} |\n", cell_code(&value));
-        }
-    }
-    text += "\n## How unusual\n\n";
-    text += &bullets(&card.unusual);
-    text += "\n## Why, probably\n\n";
-    for cause in &card.causes {
-        text += &format!("- {} ({})\n", inline(&cause.sentence), confidence(cause));
-        for because in &cause.because {
-            text += &format!("  - because {}\n", inline(because));
-        }
-    }
-    text += "\n## What to do now\n\n";
-    for (place, step) in card.steps.iter().enumerate() {
-        text += &numbered(place + 1, step);
-    }
-    text += "\n## What is unknown\n\n";
-    text += &bullets(&card.unknown);
-    text
+    document(&answers(card))
 }
 
 /// An incident, explained, and what happened when.
 #[must_use]
 pub fn timeline(timeline: &Timeline) -> String {
-    let mut text = card(&timeline.card);
-    text += "\n## Timeline\n\n| When | What | Detail |\n|---|---|---|\n";
-    for entry in &timeline.entries {
-        let mark = if entry.clock == ClockOf::Signinel { " \\*" } else { "" };
-        let detail = entry.detail.as_deref().map(inline);
-        let id = entry.event_id.as_deref().map(|id| format!("sign-in {}", cell_code(id)));
-        let more: Vec<String> = detail.into_iter().chain(id).collect();
-        let row = format!(
-            "{}{mark} | {} | {}",
-            moment(entry.at),
-            inline(&entry.sentence),
-            more.join("; ")
-        );
-        text += &format!("| {} |\n", row.trim_end());
+    let mut lines = answers(&timeline.card);
+    section(&mut lines, "Timeline");
+    lines.extend(["| When | What | Detail |", "|---|---|---|"].map(str::to_owned));
+    lines.extend(timeline.entries.iter().map(row));
+    let legend = "\\* by the clock of this program, the others by that of the sign-ins";
+    lines.extend([String::new(), legend.to_owned()]);
+    document(&lines)
+}
+
+fn document(lines: &[String]) -> String {
+    lines.join("\n") + "\n"
+}
+
+fn section(lines: &mut Vec<String>, title: &str) {
+    lines.extend([String::new(), format!("## {title}"), String::new()]);
+}
+
+fn answers(card: &Card) -> Vec<String> {
+    let incident = &card.incident;
+    let ending = ending(incident).map(|ending| format!(", {}", inline(&ending)));
+    let mut lines = vec![
+        format!("# Incident {}: {}", incident.id, inline(&incident.title)),
+        String::new(),
+        format!(
+            "**{}**, {}, {}, {}{}",
+            incident.severity,
+            incident.state(),
+            phrase::count(incident.event_count, "sign-in"),
+            interval(incident),
+            ending.unwrap_or_default()
+        ),
+    ];
+    section(&mut lines, "What happened");
+    lines.push(inline(&card.what));
+    lines.extend([String::new(), "## Who".to_owned()]);
+    for who in &card.who {
+        lines.extend(["", "| | |", "|---|---|"].map(str::to_owned));
+        let rows = ids(who).into_iter();
+        lines.extend(rows.map(|(name, value)| format!("| {name} | {} |", code(&value))));
     }
-    text += "\n\\* by the clock of this program, the others by that of the sign-ins\n";
-    text
+    section(&mut lines, "How unusual");
+    lines.extend(bullets(&card.unusual));
+    section(&mut lines, "Why, probably");
+    for cause in &card.causes {
+        lines.push(format!("- {} ({})", inline(&cause.sentence), confidence(cause)));
+        let because = cause.because.iter();
+        lines.extend(because.map(|because| format!("  - because {}", inline(because))));
+    }
+    section(&mut lines, "What to do now");
+    for (place, step) in card.steps.iter().enumerate() {
+        lines.extend(numbered(place + 1, step));
+    }
+    section(&mut lines, "What is unknown");
+    lines.extend(bullets(&card.unknown));
+    lines
 }
 
-fn bullets(sentences: &[String]) -> String {
-    sentences.iter().map(|sentence| format!("- {}\n", inline(sentence))).collect()
+fn row(entry: &Entry) -> String {
+    let mark = if entry.clock == ClockOf::Signinel { " \\*" } else { "" };
+    let detail = entry.detail.as_deref().map(inline);
+    let id = entry.event_id.as_deref().map(|id| format!("sign-in {}", code(id)));
+    let more: Vec<String> = detail.into_iter().chain(id).collect();
+    let (at, sentence, more) = (moment(entry.at), inline(&entry.sentence), more.join("; "));
+    format!("| {at}{mark} | {sentence} | {more} |")
 }
 
-fn numbered(number: usize, step: &Step) -> String {
-    let mut text = format!("{number}. {}\n", inline(&step.sentence));
+fn bullets(sentences: &[String]) -> impl Iterator<Item = String> {
+    sentences.iter().map(|sentence| format!("- {}", inline(sentence)))
+}
+
+fn numbered(number: usize, step: &Step) -> Vec<String> {
+    let mut lines = vec![format!("{number}. {}", inline(&step.sentence))];
     if let Some(command) = &step.command {
         let command = clean(command);
         let fence = "`".repeat(longest_run(&command).max(2) + 1);
         let indent = " ".repeat(number.to_string().len() + 2);
-        text += &format!("\n{indent}{fence}\n{indent}{command}\n{indent}{fence}\n\n");
+        let block = [&fence, &command, &fence].map(|line| format!("{indent}{line}"));
+        lines.push(String::new());
+        lines.extend(block);
+        lines.push(String::new());
     }
-    text
+    lines
 }
 
 /// A text that says in Markdown what it says, on one line, also within a table.
@@ -89,14 +105,14 @@ fn inline(text: &str) -> String {
         .into_iter()
         .map(|piece| match piece {
             Piece::Plain(text) => escaped(&text),
-            Piece::Code(text) => cell_code(&text),
+            Piece::Code(text) => code(&text),
             Piece::Link(address) => format!("<{address}>"),
         })
         .collect()
 }
 
 /// A text as code. Within a table only `|` has a meaning left, and `\|` takes it away.
-fn cell_code(text: &str) -> String {
+fn code(text: &str) -> String {
     let text = clean(text);
     let fence = "`".repeat(longest_run(&text) + 1);
     let space = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
@@ -160,9 +176,9 @@ mod tests {
 
     #[test]
     fn code_outlasts_the_backticks_in_it() {
-        assert_eq!(cell_code("a`b"), "``a`b``");
-        assert_eq!(cell_code("`"), "`` ` ``");
+        assert_eq!(code("a`b"), "``a`b``");
+        assert_eq!(code("`"), "`` ` ``");
         let step = Step { sentence: "Do".to_owned(), command: Some("echo ```\n# x".to_owned()) };
-        assert_eq!(numbered(1, &step), "1. Do\n\n   ````\n   echo ``` # x\n   ````\n\n");
+        assert_eq!(numbered(1, &step), ["1. Do", "", "   ````", "   echo ``` # x", "   ````", ""]);
     }
 }

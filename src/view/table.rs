@@ -6,9 +6,6 @@ use owo_colors::AnsiColors;
 use super::phrase::{clean, shorten};
 use super::style::Style;
 
-/// With less space than this, the column that gives way goes under the row.
-const LEAST: usize = 24;
-
 /// Letters between two columns.
 const BETWEEN: usize = 2;
 
@@ -37,6 +34,8 @@ pub trait ListRow {
     /// The column that is shortened where the terminal is narrow, and goes under the row where it is
     /// narrower still.
     const GIVES_WAY: usize;
+    /// With less space than this it goes under the row.
+    const LEAST: usize = 24;
     /// What to say where there are no rows.
     const NONE: &'static str;
 
@@ -57,7 +56,7 @@ pub fn table<R: ListRow>(rows: &[R], style: &Style) -> String {
     let mut heads: Vec<&str> = R::COLUMNS.to_vec();
     let room = style.width.saturating_sub(others::<R>(&shown) + BETWEEN);
     let mut below = Vec::new();
-    if room < LEAST {
+    if room < R::LEAST {
         heads.remove(R::GIVES_WAY);
         below = shown.iter_mut().map(|row| row.remove(R::GIVES_WAY).text).collect();
     } else {
@@ -66,11 +65,11 @@ pub fn table<R: ListRow>(rows: &[R], style: &Style) -> String {
         }
     }
     let heights: Vec<usize> = shown.iter().map(|row| height(row)).collect();
-    let lines = lines(&heads, shown, style);
-    if below.is_empty() {
-        return lines.into_iter().map(|line| line + "\n").collect();
+    let mut lines = lines(&heads, shown, style);
+    if !below.is_empty() {
+        lines = under_rows(lines, &heights, &below, style.width, R::COLUMNS[R::GIVES_WAY]);
     }
-    under_rows(lines, &heights, &below, style.width, R::COLUMNS[R::GIVES_WAY])
+    lines.join("\n") + "\n"
 }
 
 /// Each row with the text of the column that gave way under it.
@@ -80,23 +79,20 @@ fn under_rows(
     below: &[String],
     width: usize,
     head: &str,
-) -> String {
-    let under = |text: &str| -> String {
+) -> Vec<String> {
+    let under = |text: &str| -> Vec<String> {
         let text = fitted(text, width.saturating_sub(BETWEEN));
-        text.lines()
-            .filter(|line| *line != "-")
-            .map(|line| format!("{:BETWEEN$}{line}\n", ""))
-            .collect()
+        let told = text.lines().filter(|line| *line != "-");
+        told.map(|line| format!("{:BETWEEN$}{line}", "")).collect()
     };
-    let mut lines = lines.into_iter();
-    let mut text = lines.next().unwrap_or_default() + "\n" + &under(head);
+    let mut rest = lines.into_iter();
+    let mut lines: Vec<String> = rest.by_ref().take(1).collect();
+    lines.extend(under(head));
     for (height, below) in heights.iter().zip(below) {
-        for line in lines.by_ref().take(*height) {
-            text += &(line + "\n");
-        }
-        text += &under(below);
+        lines.extend(rest.by_ref().take(*height));
+        lines.extend(under(below));
     }
-    text
+    lines
 }
 
 fn fitted(text: &str, room: usize) -> String {

@@ -225,80 +225,82 @@ mod tests {
 
     const PLAIN: Style = Style { colour: false, width: 90 };
 
+    const NIGHT: &str = "\
+Incident 1: Application not found, many times: build-agent
+high, resolved, 16 sign-ins
+2026-11-23 02:14:07 UTC to 2026-11-23 05:41:00 UTC (3 h 26 min)
+acknowledged by anna at 2026-11-23 02:30:00 UTC, resolved at 2026-11-23 07:30:00 UTC
+(recovered)
+
+The managed identity `build-agent` was refused a token for `Azure Key Vault` 16 times
+within 3 h 26 min: the tenant knows no application with this client id (AADSTS700016).
+
+2026-11-22 23:00:11 UTC   Last good sign-in before it
+                          3 h 13 min earlier
+2026-11-23 02:14:07 UTC   First sign-in of it: `build-agent` was refused a token for
+                          `Azure Key Vault`, AADSTS700016
+                          Application with identifier '{appIdentifier}' was not found in
+                          the directory.
+                          sign-in 05050505-0505-0505-0505-050505050505
+2026-11-23 02:14:07 UTC   2 sign-ins in 1 min
+2026-11-23 02:15:07 UTC   5 sign-ins in 1 min, 7 so far
+2026-11-23 02:15:30 UTC   Rule `failure_streak` was met: Nothing but failures (medium)
+                          16 sign-ins within 3 h 26 min; found at 2026-11-23 02:21:00 UTC
+2026-11-23 02:16:07 UTC   2 sign-ins in 1 min, 9 so far
+2026-11-23 02:17:07 UTC   2 sign-ins in 1 min, 11 so far
+2026-11-23 02:17:07 UTC   Rule `application_not_found_spike` was met: Application not
+                          found, many times (high)
+                          14 sign-ins within 5 min; found at 2026-11-23 02:21:00 UTC
+2026-11-23 02:18:07 UTC   2 sign-ins in 1 min, 13 so far
+2026-11-23 02:19:07 UTC   1 sign-in in 1 min, 14 so far
+2026-11-23 02:21:00 UTC * Incident opened: high severity, 11 sign-ins: Application not
+                          found, many times: build-agent
+2026-11-23 02:21:00 UTC * Delivery 2 to `chat` planned: opened, high severity, 11 sign-ins
+2026-11-23 02:21:00 UTC * Delivery 1 to `on-call` planned: opened, high severity, 11
+                          sign-ins
+2026-11-23 02:21:00 UTC * Delivery 2 to `chat` was tried in vain
+                          no answer within 10 s
+2026-11-23 02:21:00 UTC * Delivery 1 to `on-call` sent after 1 attempt
+                          250 queued
+2026-11-23 02:22:00 UTC * Delivery 2 to `chat` was tried in vain
+                          no answer within 10 s
+2026-11-23 02:23:00 UTC * Delivery 2 to `chat` was tried in vain
+                          no answer within 10 s
+2026-11-23 02:24:00 UTC * Delivery 2 to `chat` was tried in vain
+                          no answer within 10 s
+2026-11-23 02:25:00 UTC * Delivery 2 to `chat` was tried in vain 3 times more
+                          until 2026-11-23 02:27:00 UTC
+2026-11-23 02:28:00 UTC * Delivery 2 to `chat` was tried in vain
+                          no answer within 10 s
+2026-11-23 02:30:00 UTC * Incident acknowledged by anna
+2026-11-23 03:21:00 UTC * Delivery 2 to `chat` given up after 9 attempts
+                          refused: 404 Not Found
+2026-11-23 05:40:00 UTC   1 sign-in in 1 min, 15 so far
+                          after 3 h 20 min without one
+2026-11-23 05:41:00 UTC   1 sign-in in 1 min, 16 so far
+2026-11-23 05:41:00 UTC   Last sign-in of it: `build-agent` was refused a token for `Azure
+                          Key Vault`, AADSTS700016
+                          Application with identifier '{appIdentifier}' was not found in
+                          the directory.
+                          sign-in 11111111-1111-1111-1111-111111111111
+2026-11-23 07:17:20 UTC * 3 sign-ins arrived more than 15 min late from `contoso`, at most
+                          5 h 2 min
+2026-11-23 07:17:20 UTC * The finding of `application_not_found_spike` changed: 3 events
+                          arrived late, the oldest by 5h 2m 10s: 14 sign-ins where there
+                          were 11
+2026-11-23 07:17:20 UTC * The finding of `failure_streak` changed: 3 events arrived late,
+                          the oldest by 5h 2m 10s: 16 sign-ins where there were 13
+2026-11-23 07:30:00 UTC   First good sign-in again
+                          1 h 49 min after the last failure
+2026-11-23 07:33:00 UTC * Incident resolved: it signed in again at 2026-11-23 07:30:00 UTC
+
+* by the clock of this program, the others by that of the sign-ins
+";
+
     #[test]
     fn a_night_reads_from_its_last_good_sign_in_to_its_end() {
         let told = night::block_on(async { night::whole("build-agent").await.timeline().await });
-        insta::assert_snapshot!(timeline(&told, &PLAIN), @r#"
-        Incident 1: Application not found, many times: build-agent
-        high, resolved, 16 sign-ins
-        2026-11-23 02:14:07 UTC to 2026-11-23 05:41:00 UTC (3 h 26 min)
-        acknowledged by anna at 2026-11-23 02:30:00 UTC, resolved at 2026-11-23 07:30:00 UTC
-        (recovered)
-
-        The managed identity `build-agent` was refused a token for `Azure Key Vault` 16 times
-        within 3 h 26 min: the tenant knows no application with this client id (AADSTS700016).
-
-        2026-11-22 23:00:11 UTC   Last good sign-in before it
-                                  3 h 13 min earlier
-        2026-11-23 02:14:07 UTC   First sign-in of it: `build-agent` was refused a token for
-                                  `Azure Key Vault`, AADSTS700016
-                                  Application with identifier '{appIdentifier}' was not found in
-                                  the directory.
-                                  sign-in 05050505-0505-0505-0505-050505050505
-        2026-11-23 02:14:07 UTC   2 sign-ins in 1 min
-        2026-11-23 02:15:07 UTC   5 sign-ins in 1 min, 7 so far
-        2026-11-23 02:15:30 UTC   Rule `failure_streak` was met: Nothing but failures (medium)
-                                  16 sign-ins within 3 h 26 min; found at 2026-11-23 02:21:00 UTC
-        2026-11-23 02:16:07 UTC   2 sign-ins in 1 min, 9 so far
-        2026-11-23 02:17:07 UTC   2 sign-ins in 1 min, 11 so far
-        2026-11-23 02:17:07 UTC   Rule `application_not_found_spike` was met: Application not
-                                  found, many times (high)
-                                  14 sign-ins within 5 min; found at 2026-11-23 02:21:00 UTC
-        2026-11-23 02:18:07 UTC   2 sign-ins in 1 min, 13 so far
-        2026-11-23 02:19:07 UTC   1 sign-in in 1 min, 14 so far
-        2026-11-23 02:21:00 UTC * Incident opened: high severity, 11 sign-ins: Application not
-                                  found, many times: build-agent
-        2026-11-23 02:21:00 UTC * Delivery 2 to `chat` planned: opened, high severity, 11 sign-ins
-        2026-11-23 02:21:00 UTC * Delivery 1 to `on-call` planned: opened, high severity, 11
-                                  sign-ins
-        2026-11-23 02:21:00 UTC * Delivery 2 to `chat` was tried in vain
-                                  no answer within 10 s
-        2026-11-23 02:21:00 UTC * Delivery 1 to `on-call` sent after 1 attempt
-                                  250 queued
-        2026-11-23 02:22:00 UTC * Delivery 2 to `chat` was tried in vain
-                                  no answer within 10 s
-        2026-11-23 02:23:00 UTC * Delivery 2 to `chat` was tried in vain
-                                  no answer within 10 s
-        2026-11-23 02:24:00 UTC * Delivery 2 to `chat` was tried in vain
-                                  no answer within 10 s
-        2026-11-23 02:25:00 UTC * Delivery 2 to `chat` was tried in vain 3 times more
-                                  until 2026-11-23 02:27:00 UTC
-        2026-11-23 02:28:00 UTC * Delivery 2 to `chat` was tried in vain
-                                  no answer within 10 s
-        2026-11-23 02:30:00 UTC * Incident acknowledged by anna
-        2026-11-23 03:21:00 UTC * Delivery 2 to `chat` given up after 9 attempts
-                                  refused: 404 Not Found
-        2026-11-23 05:40:00 UTC   1 sign-in in 1 min, 15 so far
-                                  after 3 h 20 min without one
-        2026-11-23 05:41:00 UTC   1 sign-in in 1 min, 16 so far
-        2026-11-23 05:41:00 UTC   Last sign-in of it: `build-agent` was refused a token for `Azure
-                                  Key Vault`, AADSTS700016
-                                  Application with identifier '{appIdentifier}' was not found in
-                                  the directory.
-                                  sign-in 11111111-1111-1111-1111-111111111111
-        2026-11-23 07:17:20 UTC * 3 sign-ins arrived more than 15 min late from `contoso`, at most
-                                  5 h 2 min
-        2026-11-23 07:17:20 UTC * The finding of `application_not_found_spike` changed: 3 events
-                                  arrived late, the oldest by 5h 2m 10s: 14 sign-ins where there
-                                  were 11
-        2026-11-23 07:17:20 UTC * The finding of `failure_streak` changed: 3 events arrived late,
-                                  the oldest by 5h 2m 10s: 16 sign-ins where there were 13
-        2026-11-23 07:30:00 UTC   First good sign-in again
-                                  1 h 49 min after the last failure
-        2026-11-23 07:33:00 UTC * Incident resolved: it signed in again at 2026-11-23 07:30:00 UTC
-
-        * by the clock of this program, the others by that of the sign-ins
-        "#);
+        assert_eq!(timeline(&told, &PLAIN), NIGHT);
     }
 
     #[test]

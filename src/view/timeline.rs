@@ -299,12 +299,17 @@ fn rule_met(rulebook: &Rulebook, row: &IncidentFinding) -> Entry {
         .get(&row.rule)
         .map_or_else(String::new, |rule| format!(": {} ({})", rule.text.title, rule.level));
     let (from, to) = (time(draft.started_at), time(draft.last_at));
-    let mut detail =
-        format!("{} {}", phrase::count(draft.event_count, "sign-in"), phrase::within(from, to));
-    for (measure, value) in &draft.measures {
-        detail += &format!(", {} {}", measure.replace('_', " "), phrase::plain(value));
-    }
-    detail += &format!("; found at {}", moment(row.found_at));
+    let measures = draft
+        .measures
+        .iter()
+        .map(|(name, value)| format!(", {} {}", name.replace('_', " "), phrase::plain(value)));
+    let detail = format!(
+        "{} {}{}; found at {}",
+        phrase::count(draft.event_count, "sign-in"),
+        phrase::within(from, to),
+        measures.collect::<Vec<_>>().concat(),
+        moment(row.found_at)
+    );
     Entry::new(
         time(draft.detected_at),
         EntryKind::RuleMet,
