@@ -33,5 +33,8 @@ pub mod incidents;
 /// What can be said of an incident.
 pub mod diagnose;
 
+/// What a person sees of it.
+pub mod view;
+
 /// A Graph, a mailbox and a receiver on loopback, for `demo` and the tests.
 pub mod standin;

@@ -55,6 +55,8 @@ pub struct RuleTest {
 #[derive(Clone, Debug, Default)]
 pub struct RuleText {
     pub title: String,
+    /// How far it is proved: stable, test, experimental, deprecated.
+    pub status: String,
     pub description: String,
     pub why: String,
     pub first_steps: Vec<String>,
@@ -135,6 +137,7 @@ pub(super) fn correlation(
     }
     let text = RuleText {
         title: rule.title.clone(),
+        status: status(rule.status).to_owned(),
         description: rule.description.clone().unwrap_or_default(),
         why: extension.why.clone(),
         first_steps: extension.first_steps.clone(),
@@ -180,6 +183,7 @@ pub(super) fn standalone(detection: &Detection) -> Rule {
         value: None,
         text: RuleText {
             title: rule.title.clone(),
+            status: status(rule.status).to_owned(),
             description: rule.description.clone().unwrap_or_default(),
             why: detection.extension.why.clone(),
             first_steps: detection.extension.first_steps.clone(),
@@ -260,6 +264,17 @@ fn fields(names: &[String], key: &str, faults: &mut Vec<String>) -> Vec<Field> {
 
 pub(super) fn severity(level: Option<rsigma_parser::Level>) -> Severity {
     level.map_or(Severity::Informational, |level| level.as_str().parse().unwrap_or_default())
+}
+
+fn status(status: Option<rsigma_parser::Status>) -> &'static str {
+    match status {
+        Some(rsigma_parser::Status::Stable) => "stable",
+        Some(rsigma_parser::Status::Test) => "test",
+        Some(rsigma_parser::Status::Experimental) => "experimental",
+        Some(rsigma_parser::Status::Deprecated) => "deprecated",
+        Some(rsigma_parser::Status::Unsupported) => "unsupported",
+        None => "",
+    }
 }
 
 impl Rule {

@@ -7,12 +7,12 @@ use crate::model::NamedIdentity;
 /// The longest name that a sentence repeats.
 const NAME_AT_MOST: usize = 120;
 
-pub(super) fn time(at: DateTime<Utc>) -> String {
+pub(crate) fn time(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// A span in its two largest units; the sign is dropped.
-pub(super) fn span(length: TimeDelta) -> String {
+pub(crate) fn span(length: TimeDelta) -> String {
     let seconds = length.num_seconds().unsigned_abs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     let (large, small) = match seconds {
@@ -29,7 +29,7 @@ fn part(number: u64, unit: &str) -> String {
 }
 
 /// "within 5 min", or "at one moment" for events of one second.
-pub(super) fn within(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
+pub(crate) fn within(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
     let length = to - from;
     if length < TimeDelta::seconds(1) {
         "at one moment".to_owned()
@@ -39,12 +39,12 @@ pub(super) fn within(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
 }
 
 /// "1 day", "14 days".
-pub(super) fn count(number: u64, noun: &str) -> String {
+pub(crate) fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// "once", "twice", "34 times".
-pub(super) fn times(number: u64) -> String {
+pub(crate) fn times(number: u64) -> String {
     match number {
         1 => "once".to_owned(),
         2 => "twice".to_owned(),
@@ -53,7 +53,7 @@ pub(super) fn times(number: u64) -> String {
 }
 
 /// A rate with one digit, as "2.1", or "0".
-pub(super) fn rate(number: u64, days: u32) -> String {
+pub(crate) fn rate(number: u64, days: u32) -> String {
     let tenths = (number * 10 + u64::from(days) / 2) / u64::from(days.max(1));
     match (tenths / 10, tenths % 10) {
         (whole, 0) if number == 0 || whole > 0 => whole.to_string(),
@@ -63,12 +63,12 @@ pub(super) fn rate(number: u64, days: u32) -> String {
 }
 
 /// A name from a log as a sentence may repeat it: one line, of bounded length, in backticks.
-pub(super) fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("`{}`", plain(name))
 }
 
 /// The first of name, client id and object id that an identity has.
-pub(super) fn label(identity: &NamedIdentity) -> Option<String> {
+pub(crate) fn label(identity: &NamedIdentity) -> Option<String> {
     [&identity.name, &identity.app_id, &identity.service_principal_id]
         .into_iter()
         .find(|text| !text.is_empty())
@@ -76,12 +76,12 @@ pub(super) fn label(identity: &NamedIdentity) -> Option<String> {
 }
 
 /// "1 other identity", "4 other identities".
-pub(super) fn others(number: u64) -> String {
+pub(crate) fn others(number: u64) -> String {
     if number == 1 { "1 other identity".to_owned() } else { format!("{number} other identities") }
 }
 
 /// A text from a log without control characters and of bounded length.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut shown: String = text
         .chars()
         .map(|c| if c.is_control() || c == '`' { ' ' } else { c })
@@ -94,7 +94,7 @@ pub(super) fn plain(text: &str) -> String {
 }
 
 /// "a", "a and b", "a, b and c", "a, b and 4 more".
-pub(super) fn list(items: &[String]) -> String {
+pub(crate) fn list(items: &[String]) -> String {
     match items {
         [] => String::new(),
         [one] => one.clone(),

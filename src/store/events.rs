@@ -186,7 +186,7 @@ impl Store {
     }
 }
 
-fn event_row(row: &SqliteRow) -> Result<EventRow, StoreError> {
+pub(super) fn event_row(row: &SqliteRow) -> Result<EventRow, StoreError> {
     let id: &[u8] = row.try_get(2)?;
     Ok(EventRow {
         seq: row.try_get(0)?,

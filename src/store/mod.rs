@@ -22,6 +22,12 @@ mod sources;
 /// How far stages have read.
 pub mod stages;
 
+/// What lists show.
+pub mod overview;
+
+/// What happened to an incident, for its timeline.
+pub mod story;
+
 /// What an ingest hands over at once.
 pub mod batch;
 
