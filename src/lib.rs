@@ -36,5 +36,8 @@ pub mod diagnose;
 /// What a person sees of it.
 pub mod view;
 
+/// A fleet that is made up, with scenarios.
+pub mod simulate;
+
 /// A Graph, a mailbox and a receiver on loopback, for `demo` and the tests.
 pub mod standin;

@@ -205,7 +205,7 @@ fn text(checks: &[Check], colour: bool) -> String {
             (true, false) => "ok  ",
             (false, false) => "no  ",
         };
-        text += &format!("{mark}{what:width$}  {}\n", crate::view::plain(sentence));
+        text += &format!("{mark}{what:width$}  {}\n", crate::view::clean(sentence));
     }
     text
 }

@@ -95,7 +95,7 @@ async fn answer(
         counted(imported.files, "file"),
     );
     for reject in &imported.rejected {
-        text.push_str(&format!("  set aside  {}\n", crate::view::plain(reject)));
+        text.push_str(&format!("  set aside  {}\n", crate::view::clean(reject)));
     }
     if rejected > imported.rejected.len() as u64 {
         text.push_str("  and more: `signinel rejects list` shows them all\n");

@@ -44,11 +44,7 @@ pub(super) async fn run(global: &Global, command: Command, screen: &mut Screen) 
 
 fn list(global: &Global, screen: &mut Screen) -> anyhow::Result<()> {
     let rulebook = app::read_rules(global.rules.as_deref())?;
-    let rows = crate::view::lists::rules(&rulebook);
-    if global.is_json() {
-        return screen.json(&rows);
-    }
-    screen.text(&crate::view::lists::rules_table(&rows, &screen.style.clone()))
+    screen.rows(&crate::view::rules(&rulebook), global.is_json())
 }
 
 fn check(global: &Global, dir: Option<PathBuf>, screen: &mut Screen) -> anyhow::Result<()> {

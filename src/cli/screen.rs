@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::view::Style;
+use crate::view::{ListRow, Style, json, table};
 
 /// Where answers go. Nothing else writes to standard output.
 #[derive(Debug)]
@@ -37,8 +37,16 @@ impl Screen {
         Ok(out.flush()?)
     }
 
+    /// Rows as a table, or as a JSON array.
+    pub(super) fn rows<R: ListRow + Serialize>(&mut self, rows: &[R], is_json: bool) -> anyhow::Result<()> {
+        if is_json {
+            return self.text(&json::document(rows));
+        }
+        self.text(&table(rows, &self.style.clone()))
+    }
+
     pub(super) fn json(&mut self, value: &impl Serialize) -> anyhow::Result<()> {
-        self.text(&serde_json::to_string_pretty(value)?)
+        self.text(&json::document(value))
     }
 }
 

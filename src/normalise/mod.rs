@@ -20,12 +20,11 @@ use key::Key;
 
 /// Reads one record. The event borrows from its bytes wherever they can stay as they are.
 pub fn normalise<'a>(record: &RawRecord<'a>) -> Result<Event<'a>, Rejected> {
-    match std::str::from_utf8(record.bytes) {
-        Ok(text) => read(record.form, text),
-        Err(_) => {
-            let text = String::from_utf8_lossy(record.bytes);
-            read(record.form, &text).map(Event::into_owned)
-        }
+    if let Ok(text) = std::str::from_utf8(record.bytes) {
+        read(record.form, text)
+    } else {
+        let text = String::from_utf8_lossy(record.bytes);
+        read(record.form, &text).map(Event::into_owned)
     }
 }
 

@@ -139,6 +139,14 @@ impl Store {
     }
 
     /// Records set aside, the latest first.
+    /// The first 64 KiB of a record that was set aside.
+    pub async fn rejected_record(&self, id: i64) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(sqlx::query_scalar("select record from rejects where id = $1")
+            .bind(id)
+            .fetch_optional(self.readers())
+            .await?)
+    }
+
     pub async fn reject_overviews(&self, limit: u32) -> Result<Vec<RejectOverview>, StoreError> {
         let rows: Vec<(i64, String, i64, String, i64, String)> = sqlx::query_as(
             "select r.id, s.name, r.received_at, r.origin, r.place, r.reason from rejects r \

@@ -23,6 +23,7 @@ pub mod text;
 
 pub use json::IncidentRow;
 pub use lists::{DeliveryRow, DeliveryState, RuleRow, rules};
+pub use phrase::clean;
 pub use style::Style;
 pub use table::{ListRow, Shown, table};
 pub use timeline::{ClockOf, Entry, EntryKind, Timeline, timeline};

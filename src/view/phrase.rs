@@ -10,7 +10,8 @@ pub(super) fn moment(at: DateTime<Utc>) -> String {
 }
 
 /// A text on one line without characters that steer a terminal or turn the reading direction.
-pub(super) fn clean(text: &str) -> String {
+#[must_use]
+pub fn clean(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -1,0 +1,63 @@
+//! `signinel identities`: who signed in.
+
+use anyhow::Context;
+use clap::Subcommand;
+
+use super::screen::Screen;
+use super::settings::Global;
+use crate::store::overview::IdentityOverview;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Every identity, with its incidents
+    List {
+        /// As many at most
+        #[arg(long, default_value_t = 1000)]
+        limit: u32,
+    },
+    /// One identity, by name, application id or service principal id
+    #[command(after_help = "Example:\n  signinel identities show func-orders-prod")]
+    Show { name: String },
+}
+
+pub(super) async fn run(global: &Global, command: Command, screen: &mut Screen) -> anyhow::Result<()> {
+    let store = global.store().await?;
+    let rows = match &command {
+        Command::List { limit } => store.identity_overviews(*limit).await?,
+        Command::Show { .. } => store.identity_overviews(u32::MAX).await?,
+    };
+    store.close().await;
+    let Command::Show { name } = command else {
+        return screen.rows(&rows, global.is_json());
+    };
+    let is_named = |row: &IdentityOverview| {
+        [&row.name, &row.app_id, &row.service_principal_id].into_iter().any(|text| text.eq_ignore_ascii_case(&name))
+    };
+    let named: Vec<IdentityOverview> = rows.into_iter().filter(is_named).collect();
+    if named.is_empty() {
+        return Err(anyhow::anyhow!("no identity is called {}", crate::view::clean(&name)))
+            .context("`signinel identities list` shows those that signed in");
+    }
+    if global.is_json() {
+        return screen.json(&named);
+    }
+    let mut text = String::new();
+    for row in &named {
+        for (what, value) in [
+            ("name", row.name.clone()),
+            ("application id", row.app_id.clone()),
+            ("service principal id", row.service_principal_id.clone()),
+            ("tenant id", row.tenant_id.clone()),
+            ("resource", row.arm_resource_id.clone()),
+            ("first seen", row.first_seen_at.map_or_else(String::new, |at| at.to_rfc3339())),
+            ("last seen", row.last_seen_at.map_or_else(String::new, |at| at.to_rfc3339())),
+            ("open incidents", row.open_incidents.to_string()),
+        ] {
+            if !value.is_empty() {
+                text.push_str(&format!("{what:22} {}\n", crate::view::clean(&value)));
+            }
+        }
+        text.push('\n');
+    }
+    screen.text(text.trim_end())
+}
