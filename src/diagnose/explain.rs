@@ -298,6 +298,7 @@ mod tests {
             started_at: at(0).timestamp_micros(),
             first_event: EventId([0; 16]),
             detected_at: at(4).timestamp_micros(),
+            detected_by: EventId([1; 16]),
             last_at: at(5).timestamp_micros(),
             last_event: EventId([1; 16]),
             event_count: 34,
