@@ -23,3 +23,9 @@ pub mod incidents;
 
 /// What can be said of an incident.
 pub mod diagnose;
+
+/// Who is told what, and that it arrives.
+pub mod notify;
+
+/// Stand-ins on loopback for what the program talks to, for `demo` and the tests.
+pub mod standin;

@@ -6,7 +6,7 @@ mod cause;
 mod explain;
 mod facts;
 mod gather;
-mod phrase;
+pub(crate) mod phrase;
 mod step;
 mod unusual;
 

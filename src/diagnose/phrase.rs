@@ -7,12 +7,12 @@ use crate::model::NamedIdentity;
 /// The longest name that a sentence repeats.
 const NAME_AT_MOST: usize = 120;
 
-pub(super) fn time(at: DateTime<Utc>) -> String {
+pub(crate) fn time(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// A span in its two largest units; the sign is dropped.
-pub(super) fn span(length: TimeDelta) -> String {
+pub(crate) fn span(length: TimeDelta) -> String {
     let seconds = length.num_seconds().unsigned_abs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     let (large, small) = match seconds {
@@ -39,12 +39,12 @@ pub(super) fn within(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
 }
 
 /// "1 day", "14 days".
-pub(super) fn count(number: u64, noun: &str) -> String {
+pub(crate) fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// "once", "twice", "34 times".
-pub(super) fn times(number: u64) -> String {
+pub(crate) fn times(number: u64) -> String {
     match number {
         1 => "once".to_owned(),
         2 => "twice".to_owned(),

@@ -14,6 +14,8 @@ pub struct Told {
     pub channel: String,
     pub number: i64,
     pub reason: TellReason,
+    /// What its first telling called the incident.
+    pub topic: String,
     pub severity: Severity,
     pub event_count: u64,
     pub revision: i64,
@@ -112,8 +114,8 @@ impl Store {
     /// What was told of an incident, to all channels, in the order of number.
     pub async fn told_of(&self, id: IncidentId) -> Result<Vec<Told>, StoreError> {
         let rows = sqlx::query(
-            "select channel, number, reason, severity, event_count, revision, planned_at \
-             from deliveries where incident_id = $1 order by channel, number",
+            "select channel, number, reason, severity, event_count, revision, planned_at, \
+             coalesce(message ->> '$.topic', '') from deliveries where incident_id = $1 order by channel, number",
         )
         .bind(id.0)
         .fetch_all(self.readers())
@@ -127,6 +129,7 @@ impl Store {
                 event_count: unsigned(row.try_get(4)?),
                 revision: row.try_get(5)?,
                 planned_at: time(row.try_get(6)?),
+                topic: row.try_get(7)?,
             })
         };
         rows.iter().map(told).collect()
