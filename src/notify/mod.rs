@@ -15,6 +15,8 @@ mod payload;
 #[cfg(test)]
 mod sample;
 mod signature;
+#[cfg(test)]
+mod tests;
 mod webhook;
 mod words;
 

@@ -361,3 +361,37 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let inner = std::iter::successors(Some(error), |error| error.source()).last();
     plain(&inner.unwrap_or(error).to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_leads_into_a_private_network_is_refused_when_it_is_asked() {
+        // Every machine knows this name; to the guard it is one like any other.
+        let name = || "localhost".parse::<Name>().unwrap();
+        let Err(refused) = Guard { allow_private: false }.resolve(name()).await else {
+            panic!("not refused")
+        };
+        assert!(refused.downcast_ref::<Refused>().is_some(), "{refused}");
+        assert!(Guard { allow_private: true }.resolve(name()).await.unwrap().next().is_some());
+    }
+
+    #[test]
+    fn of_a_mixed_answer_only_public_addresses_are_kept() {
+        let all = ["1.1.1.1:0", "10.0.0.1:0"].map(|text| text.parse::<SocketAddr>().unwrap());
+        assert_eq!(sift(all.to_vec(), false), Some(vec![all[0]]));
+        assert_eq!(sift(vec![all[1]], false), None);
+        assert_eq!(sift(vec![all[1]], true), Some(vec![all[1]]));
+    }
+
+    #[test]
+    fn what_is_asked_for_is_seconds_or_a_date() {
+        let now = DateTime::from_timestamp(1_445_412_420, 0).unwrap();
+        let asked = |text: &'static str| asked(&HeaderValue::from_static(text), now);
+        assert_eq!(asked("120"), Some(Duration::from_secs(120)));
+        assert_eq!(asked("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::from_secs(60)));
+        assert_eq!(asked("Wed, 21 Oct 2015 07:20:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(asked("soon"), None);
+    }
+}

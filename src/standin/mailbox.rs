@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
 use mailin_embedded::response::OK;
-use mailin_embedded::{Handler, Response, Server, SslConfig};
+use mailin_embedded::{Action, Handler, Response, Server, SslConfig};
 
 /// Sessions at once. Each takes a thread, and one that idles keeps its own.
 const SESSIONS: u32 = 64;
@@ -132,7 +132,10 @@ impl Handler for Session {
         let Some((mut mail, text)) = self.mail.take() else { return OK };
         let mut state = lock(&self.state);
         if let Some(code) = state.refusals.pop_front() {
-            return Response::custom(code, "refused, as this stand-in was told to".to_owned());
+            // The server library would go on to read data after a refusal, so the session ends.
+            let mut refusal = Response::custom(code, "refused, as told".to_owned());
+            refusal.action = Action::Close;
+            return refusal;
         }
         mail.text = String::from_utf8_lossy(&text).into_owned();
         state.mails.push(mail);
