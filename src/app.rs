@@ -38,6 +38,17 @@ pub enum BuildError {
     Store(#[from] StoreError),
 }
 
+impl BuildError {
+    /// Whether what a person wrote is wrong, rather than the machine.
+    #[must_use]
+    pub fn is_of_the_operator(&self) -> bool {
+        match self {
+            Self::Config(_) | Self::Rules(_) | Self::Catalogue(_) => true,
+            Self::Store(error) => matches!(error, StoreError::Address(_)),
+        }
+    }
+}
+
 fn lines(faults: &[impl std::fmt::Display]) -> String {
     faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
@@ -60,15 +71,19 @@ impl App {
     pub async fn build(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
         let Settings { db, rules, config } = settings;
         let sources = each(&config.sources, crate::sources::build);
-        let channels = each(&config.channels, |section| crate::notify::build(section, &config.notify));
-        let (sources, channels): (Vec<Box<dyn Source>>, Vec<Box<dyn Channel>>) = match (sources, channels) {
-            (Ok(sources), Ok(channels)) => (sources, channels),
-            (sources, channels) => {
-                let faults = sources.err().into_iter().chain(channels.err()).flatten().collect();
-                return Err(BuildError::Config(faults));
-            }
-        };
-        let (rulebook, catalogue) = (read_rules(rules.as_deref())?, read_catalogue(rules.as_deref())?);
+        let channels =
+            each(&config.channels, |section| crate::notify::build(section, &config.notify));
+        let (sources, channels): (Vec<Box<dyn Source>>, Vec<Box<dyn Channel>>) =
+            match (sources, channels) {
+                (Ok(sources), Ok(channels)) => (sources, channels),
+                (sources, channels) => {
+                    let faults =
+                        sources.err().into_iter().chain(channels.err()).flatten().collect();
+                    return Err(BuildError::Config(faults));
+                }
+            };
+        let (rulebook, catalogue) =
+            (read_rules(rules.as_deref())?, read_catalogue(rules.as_deref())?);
         let matcher = Matcher::new(&rulebook, catalogue.classes()).map_err(BuildError::Rules)?;
         Ok(Self {
             clock,
@@ -85,7 +100,10 @@ impl App {
 }
 
 /// Builds all of a list, or gives every fault of every one.
-fn each<S, T>(all: &[S], build: impl Fn(&S) -> Result<T, Vec<Fault>>) -> Result<Vec<T>, Vec<Fault>> {
+fn each<S, T>(
+    all: &[S],
+    build: impl Fn(&S) -> Result<T, Vec<Fault>>,
+) -> Result<Vec<T>, Vec<Fault>> {
     let mut built = Vec::new();
     let mut faults = Vec::new();
     for one in all {
@@ -115,7 +133,11 @@ fn rule_facts(rulebook: &Rulebook) -> BTreeMap<String, RuleFacts> {
         .rules
         .values()
         .map(|rule| {
-            let facts = RuleFacts { title: rule.text.title.clone(), level: rule.level, category: rule.category.clone() };
+            let facts = RuleFacts {
+                title: rule.text.title.clone(),
+                level: rule.level,
+                category: rule.category.clone(),
+            };
             (rule.name.clone(), facts)
         })
         .collect()

@@ -33,11 +33,23 @@ pub mod incidents;
 /// What can be said of an incident.
 pub mod diagnose;
 
+/// Who is told what, and that it arrives.
+pub mod notify;
+
+/// What a pass works with.
+pub mod app;
+
+/// The order of the stages.
+pub mod pipeline;
+
 /// What a person sees of it.
 pub mod view;
 
 /// A fleet that is made up, with scenarios.
 pub mod simulate;
 
-/// A Graph, a mailbox and a receiver on loopback, for `demo` and the tests.
+/// What the program talks to, on loopback, for `demo` and the tests.
 pub mod standin;
+
+/// The command line.
+pub mod cli;

@@ -43,6 +43,19 @@ pub async fn evaluate(
     Ok(Evaluated { found, grouped, planned })
 }
 
+/// Detects and groups, and lets later walks tell of what there is now only when it grows worse.
+pub async fn evaluate_untold(
+    app: &App,
+    now: DateTime<Utc>,
+    progress: impl FnMut(u64),
+) -> Result<Evaluated, StoreError> {
+    let mut detector = app.detector.lock().await;
+    let found = detector.run(&app.store, now, progress).await?;
+    let grouped = incidents::run(&app.store, &app.facts, &app.config.incidents, now).await?;
+    app.outbox.plan_nothing(&app.store, now).await?;
+    Ok(Evaluated { found, grouped, planned: Planned::default() })
+}
+
 /// Why a walk to the end did not get there.
 #[derive(Debug, thiserror::Error)]
 pub enum CatchUpError {
@@ -127,8 +140,14 @@ async fn poll(
     }
     if polled.tally.stored > 0 {
         let tally = polled.tally;
-        tracing::info!(source = source.name(), stored = tally.stored, duplicates = tally.duplicates,
-            rejected = tally.rejected, other = tally.other, "records read");
+        tracing::info!(
+            source = source.name(),
+            stored = tally.stored,
+            duplicates = tally.duplicates,
+            rejected = tally.rejected,
+            other = tally.other,
+            "records read"
+        );
     }
     Ok(polled)
 }
@@ -139,7 +158,10 @@ pub async fn run(app: &App, stop: &CancellationToken) -> Result<(), StoreError> 
     let (stored, planned) = (Notify::new(), Notify::new());
     let sources = app.sources.iter().map(|source| source_loop(app, source.as_ref(), &stored, stop));
     let sources = async {
-        futures_util::future::join_all(sources).await.into_iter().collect::<Result<(), StoreError>>()
+        futures_util::future::join_all(sources)
+            .await
+            .into_iter()
+            .collect::<Result<(), StoreError>>()
     };
     let (sources, evaluating, delivering) = tokio::join!(
         ending(sources, stop),
@@ -195,8 +217,15 @@ async fn evaluate_loop(
         let evaluated = evaluate(app, now, |_| ()).await?;
         let Evaluated { found, grouped, planned: new } = evaluated;
         if found.new + found.changed + grouped.opened + grouped.changed > 0 {
-            tracing::info!(findings = found.new, amended = found.changed, withdrawn = found.withdrawn,
-                opened = grouped.opened, resolved = grouped.resolved, reopened = grouped.reopened, "evaluated");
+            tracing::info!(
+                findings = found.new,
+                amended = found.changed,
+                withdrawn = found.withdrawn,
+                opened = grouped.opened,
+                resolved = grouped.resolved,
+                reopened = grouped.reopened,
+                "evaluated"
+            );
         }
         if new.deliveries > 0 {
             planned.notify_one();
@@ -213,7 +242,11 @@ async fn evaluate_loop(
     }
 }
 
-async fn deliver_loop(app: &App, planned: &Notify, stop: &CancellationToken) -> Result<(), StoreError> {
+async fn deliver_loop(
+    app: &App,
+    planned: &Notify,
+    stop: &CancellationToken,
+) -> Result<(), StoreError> {
     loop {
         app.outbox.deliver(&app.store, app.clock.now()).await?;
         let now = app.clock.now();

@@ -6,7 +6,8 @@ use super::screen::Screen;
 use super::settings::Global;
 use crate::clock::{Clock, SystemClock};
 use crate::model::{DeliveryId, IncidentId};
-use crate::view::{DeliveryRow, DeliveryState};
+use crate::store::deliveries::{DeliveryFilter, DeliveryState, Resent};
+use crate::view::DeliveryRow;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -18,12 +19,20 @@ pub(super) enum Command {
         /// Only of this incident
         #[arg(long)]
         incident: Option<i64>,
+        /// Only to this channel
+        #[arg(long)]
+        channel: Option<String>,
         /// Only these
         #[arg(long, value_enum)]
         state: Option<State>,
+        /// As many at most
+        #[arg(long, default_value_t = 1000)]
+        limit: u32,
     },
     /// Try it again at the next pass of `run`, with the same id
     Retry { id: i64 },
+    /// Switch a channel on again that its receiver switched off (410 Gone)
+    Enable { channel: String },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -43,23 +52,41 @@ impl From<State> for DeliveryState {
     }
 }
 
-pub(super) async fn run(global: &Global, command: Command, screen: &mut Screen) -> anyhow::Result<()> {
+pub(super) async fn run(
+    global: &Global,
+    command: Command,
+    screen: &mut Screen,
+) -> anyhow::Result<()> {
     let store = global.store().await?;
     match command {
-        Command::List { incident, state } => {
-            let deliveries = store.deliveries(incident.map(IncidentId)).await?;
-            let rows: Vec<DeliveryRow> = deliveries
-                .into_iter()
-                .map(DeliveryRow::from)
-                .filter(|row| state.is_none_or(|state| row.state == state.into()))
-                .collect();
+        Command::List { incident, channel, state, limit } => {
+            let filter = DeliveryFilter {
+                incident_id: incident.map(IncidentId),
+                channel,
+                state: state.map(DeliveryState::from),
+                limit: Some(limit),
+            };
+            let deliveries = store.deliveries(&filter).await?;
+            let rows: Vec<DeliveryRow> = deliveries.into_iter().map(DeliveryRow::from).collect();
             screen.rows(&rows, global.is_json())?;
         }
         Command::Retry { id } => {
-            if !store.retry_delivery(DeliveryId(id), SystemClock.now()).await? {
-                anyhow::bail!("there is no delivery {id} that was not sent; `signinel deliveries list` shows all");
-            }
-            screen.text(&format!("delivery {id} is due now: `signinel run` sends it"))?;
+            let sentence = match store.resend(DeliveryId(id), SystemClock.now()).await? {
+                Resent::Due => format!("delivery {id} is due now: `signinel run` sends it"),
+                Resent::AlreadySent => anyhow::bail!("delivery {id} was sent already"),
+                Resent::NotThere => {
+                    anyhow::bail!(
+                        "there is no delivery {id}; `signinel deliveries list` shows those there are"
+                    )
+                }
+            };
+            screen.text(&sentence)?;
+        }
+        Command::Enable { channel } => {
+            let was_off = store.enable_channel(&channel).await?;
+            let shown = crate::view::clean(&channel);
+            anyhow::ensure!(was_off, "no channel called {shown} is switched off");
+            screen.text(&format!("channel {shown} is on again: what waits for it goes out"))?;
         }
     }
     store.close().await;

@@ -4,12 +4,13 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::screen::Screen;
-use super::settings::{Global, Wrong};
+use super::settings::Global;
 use crate::app::{self, BuildError};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::detect::Matcher;
 use crate::store::Store;
+use crate::store::deliveries::DeliveryCounts;
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
@@ -100,7 +101,8 @@ fn rules(global: &Global, round: &mut Round) {
     };
     match Matcher::new(&rulebook, catalogue.classes()) {
         Ok(_) => {
-            let origin = folder.map_or("in the program".to_owned(), |folder| folder.display().to_string());
+            let origin =
+                folder.map_or("in the program".to_owned(), |folder| folder.display().to_string());
             round.add(
                 "rules",
                 Ok(format!(
@@ -120,13 +122,23 @@ async fn database(global: &Global, round: &mut Round) {
         Err(error) => return round.add("database", Err(error.to_string())),
     };
     let path = store.path().display().to_string();
-    round.add("database", store.check().await.map(|events| format!("{path}: {events} events")).map_err(|error| error.to_string()));
+    round.add(
+        "database",
+        store
+            .check()
+            .await
+            .map(|events| format!("{path}: {events} events"))
+            .map_err(|error| error.to_string()),
+    );
     match store.tallies().await {
         Ok(tallies) => {
             for (name, tally) in tallies {
                 let sum = tally.stored + tally.duplicates + tally.rejected + tally.other;
                 let outcome = if tally.read == sum {
-                    Ok(format!("{} records read, each accounted for, {} of them set aside", tally.read, tally.rejected))
+                    Ok(format!(
+                        "{} records read, each accounted for, {} of them set aside",
+                        tally.read, tally.rejected
+                    ))
                 } else {
                     Err(format!(
                         "{} records were read and {sum} are accounted for; this is a fault of Signinel: keep the database and report it",
@@ -138,13 +150,22 @@ async fn database(global: &Global, round: &mut Round) {
         }
         Err(error) => round.add("database", Err(error.to_string())),
     }
-    match store.dead_deliveries().await {
-        Ok(0) => {}
-        Ok(dead) => round.add(
+    match store.count_deliveries().await {
+        Ok(DeliveryCounts { pending, sent, dead: 0 }) => {
+            round.add("deliveries", Ok(format!("{sent} sent, {pending} waiting")));
+        }
+        Ok(DeliveryCounts { dead, .. }) => round.add(
             "deliveries",
             Err(format!("{dead} could not be delivered: `signinel deliveries list --state dead`, then `signinel deliveries retry ID`")),
         ),
         Err(error) => round.add("deliveries", Err(error.to_string())),
+    }
+    for channel in store.disabled_channels().await.unwrap_or_default() {
+        let name = &channel.name;
+        round.add(
+            format!("channel {name}"),
+            Err(format!("its receiver switched it off: {}; `signinel deliveries enable {name}` when that is mended", channel.reason)),
+        );
     }
     store.close().await;
 }
@@ -190,7 +211,8 @@ async fn channels(config: &Config, offline: bool, round: &mut Round) {
         round.add(what, outcome);
     }
     if config.channels.is_empty() {
-        let sentence = "none: incidents are kept and nobody is told; config.example.toml shows a [[channel]]";
+        let sentence =
+            "none: incidents are kept and nobody is told; config.example.toml shows a [[channel]]";
         round.add("channels", Ok(sentence.to_owned()));
     }
 }

@@ -24,14 +24,21 @@ pub(super) enum Command {
     },
 }
 
-pub(super) async fn run(global: &Global, command: Command, screen: &mut Screen) -> anyhow::Result<()> {
+pub(super) async fn run(
+    global: &Global,
+    command: Command,
+    screen: &mut Screen,
+) -> anyhow::Result<()> {
     let Command::Show { id, raw } = command;
     let store = global.store().await?;
     let row = store
         .event(EventId::from_text(&id))
         .await?
         .with_context(|| format!("there is no sign-in with the id {}", view::clean(&id)))?;
-    let record = store.record(row.seq).await?.context("the record behind this sign-in is gone: it was past its age")?;
+    let record = store
+        .record(row.seq)
+        .await?
+        .context("the record behind this sign-in is gone: it was past its age")?;
     store.close().await;
     if raw {
         return screen.bytes(&record);
@@ -56,9 +63,10 @@ fn fields(value: &serde_json::Value) -> Vec<(String, String)> {
     let serde_json::Value::Object(map) = value else { return Vec::new() };
     map.iter()
         .flat_map(|(name, value)| match value {
-            serde_json::Value::Object(_) => {
-                fields(value).into_iter().map(|(inner, text)| (format!("{name}.{inner}"), text)).collect()
-            }
+            serde_json::Value::Object(_) => fields(value)
+                .into_iter()
+                .map(|(inner, text)| (format!("{name}.{inner}"), text))
+                .collect(),
             serde_json::Value::String(text) => vec![(name.clone(), text.clone())],
             other => vec![(name.clone(), other.to_string())],
         })

@@ -20,7 +20,11 @@ pub(super) enum Command {
     Show { name: String },
 }
 
-pub(super) async fn run(global: &Global, command: Command, screen: &mut Screen) -> anyhow::Result<()> {
+pub(super) async fn run(
+    global: &Global,
+    command: Command,
+    screen: &mut Screen,
+) -> anyhow::Result<()> {
     let store = global.store().await?;
     let rows = match &command {
         Command::List { limit } => store.identity_overviews(*limit).await?,
@@ -31,7 +35,9 @@ pub(super) async fn run(global: &Global, command: Command, screen: &mut Screen) 
         return screen.rows(&rows, global.is_json());
     };
     let is_named = |row: &IdentityOverview| {
-        [&row.name, &row.app_id, &row.service_principal_id].into_iter().any(|text| text.eq_ignore_ascii_case(&name))
+        [&row.name, &row.app_id, &row.service_principal_id]
+            .into_iter()
+            .any(|text| text.eq_ignore_ascii_case(&name))
     };
     let named: Vec<IdentityOverview> = rows.into_iter().filter(is_named).collect();
     if named.is_empty() {

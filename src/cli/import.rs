@@ -57,7 +57,9 @@ pub(super) async fn run(global: &Global, args: Args, screen: &mut Screen) -> any
     answer(global, &app, &imported, screen).await?;
     app.store.close().await;
     if imported.is_stopped {
-        anyhow::bail!("stopped before the end; what was read is kept, and importing the same files again goes on");
+        anyhow::bail!(
+            "stopped before the end; what was read is kept, and importing the same files again goes on"
+        );
     }
     if imported.unreadable.is_empty() {
         return Ok(());
@@ -88,7 +90,15 @@ async fn answer(
     let findings = app.store.count_findings().await?;
     let incidents = app.store.incidents().await?.len() as u64;
     if global.is_json() {
-        return screen.json(&Summary { read, stored, duplicates, rejected, other, findings, incidents });
+        return screen.json(&Summary {
+            read,
+            stored,
+            duplicates,
+            rejected,
+            other,
+            findings,
+            incidents,
+        });
     }
     let mut text = format!(
         "{read} records read from {}: {stored} stored, {duplicates} known already, {rejected} set aside, {other} of other logs\n",
@@ -100,7 +110,11 @@ async fn answer(
     if rejected > imported.rejected.len() as u64 {
         text.push_str("  and more: `signinel rejects list` shows them all\n");
     }
-    text.push_str(&format!("{}, {}\n", counted(findings, "finding"), counted(incidents, "incident")));
+    text.push_str(&format!(
+        "{}, {}\n",
+        counted(findings, "finding"),
+        counted(incidents, "incident")
+    ));
     if incidents > 0 {
         text.push_str("\nNext: signinel incidents list\n");
     }

@@ -68,7 +68,11 @@ impl From<State> for IncidentState {
     }
 }
 
-pub(super) async fn run(global: &Global, command: Command, screen: &mut Screen) -> anyhow::Result<()> {
+pub(super) async fn run(
+    global: &Global,
+    command: Command,
+    screen: &mut Screen,
+) -> anyhow::Result<()> {
     let store = global.store().await?;
     let now = SystemClock.now();
     let done = match command {
@@ -88,7 +92,8 @@ pub(super) async fn run(global: &Global, command: Command, screen: &mut Screen) 
         }
         Command::Resolve { id, by, why } => {
             let by = by.unwrap_or_else(user);
-            let incident = incidents::resolve(&store, IncidentId(id), &by, why.as_deref(), now).await?;
+            let incident =
+                incidents::resolve(&store, IncidentId(id), &by, why.as_deref(), now).await?;
             answer(global, &incident, &format!("incident {id} resolved by {by}"), screen)
         }
     };
@@ -98,10 +103,11 @@ pub(super) async fn run(global: &Global, command: Command, screen: &mut Screen) 
 
 /// An incident, or the sentence that there is none.
 pub(super) async fn find(store: &Store, id: IncidentId) -> anyhow::Result<Incident> {
-    store
-        .incident(id)
-        .await?
-        .ok_or_else(|| anyhow::anyhow!("there is no incident {id}; `signinel incidents list` shows those there are"))
+    store.incident(id).await?.ok_or_else(|| {
+        anyhow::anyhow!(
+            "there is no incident {id}; `signinel incidents list` shows those there are"
+        )
+    })
 }
 
 async fn list(
@@ -116,7 +122,12 @@ async fn list(
     screen.rows(&rows, global.is_json())
 }
 
-async fn show(global: &Global, store: &Store, id: IncidentId, screen: &mut Screen) -> anyhow::Result<()> {
+async fn show(
+    global: &Global,
+    store: &Store,
+    id: IncidentId,
+    screen: &mut Screen,
+) -> anyhow::Result<()> {
     let incident = find(store, id).await?;
     let rulebook = app::read_rules(global.rules.as_deref())?;
     let catalogue = app::read_catalogue(global.rules.as_deref())?;
@@ -127,7 +138,12 @@ async fn show(global: &Global, store: &Store, id: IncidentId, screen: &mut Scree
     screen.text(&view::text::card(&card, &screen.style.clone()))
 }
 
-fn answer(global: &Global, incident: &Incident, sentence: &str, screen: &mut Screen) -> anyhow::Result<()> {
+fn answer(
+    global: &Global,
+    incident: &Incident,
+    sentence: &str,
+    screen: &mut Screen,
+) -> anyhow::Result<()> {
     if global.is_json() {
         return screen.json(&IncidentRow::from(incident));
     }
@@ -144,7 +160,9 @@ fn user() -> String {
 
 /// A day, or a time of RFC 3339.
 pub(super) fn moment(text: &str) -> Result<DateTime<Utc>, Wrong> {
-    let wrong = || Wrong(format!("`{text}` is neither a day (2026-11-23) nor a time (2026-11-23T02:14:00Z)"));
+    let wrong = || {
+        Wrong(format!("`{text}` is neither a day (2026-11-23) nor a time (2026-11-23T02:14:00Z)"))
+    };
     if let Ok(day) = text.parse::<NaiveDate>() {
         return day.and_hms_opt(0, 0, 0).map(|at| at.and_utc()).ok_or_else(wrong);
     }

@@ -18,10 +18,16 @@ pub(super) enum Command {
     Show { id: i64 },
 }
 
-pub(super) async fn run(global: &Global, command: Command, screen: &mut Screen) -> anyhow::Result<()> {
+pub(super) async fn run(
+    global: &Global,
+    command: Command,
+    screen: &mut Screen,
+) -> anyhow::Result<()> {
     let store = global.store().await?;
     match command {
-        Command::List { limit } => screen.rows(&store.reject_overviews(limit).await?, global.is_json())?,
+        Command::List { limit } => {
+            screen.rows(&store.reject_overviews(limit).await?, global.is_json())?
+        }
         Command::Show { id } => {
             let record = store.rejected_record(id).await?;
             let record = record.with_context(|| {

@@ -21,7 +21,9 @@ pub(super) enum Command {
         dir: Option<PathBuf>,
     },
     /// Run the tests inside the files, on the path that events take
-    #[command(after_help = "Examples:\n  signinel rules test\n  signinel rules test application_not_found_spike")]
+    #[command(
+        after_help = "Examples:\n  signinel rules test\n  signinel rules test application_not_found_spike"
+    )]
     Test {
         /// Only this rule
         name: Option<String>,
@@ -34,7 +36,11 @@ struct Tried {
     faults: Vec<String>,
 }
 
-pub(super) async fn run(global: &Global, command: Command, screen: &mut Screen) -> anyhow::Result<()> {
+pub(super) async fn run(
+    global: &Global,
+    command: Command,
+    screen: &mut Screen,
+) -> anyhow::Result<()> {
     match command {
         Command::List => list(global, screen),
         Command::Check { dir } => check(global, dir, screen),

@@ -42,7 +42,12 @@ pub(super) async fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
         let caught_up = pipeline::catch_up(&app, &stop, &on_page).await;
         bar.finish_and_clear();
         let delivered = caught_up?;
-        tracing::info!(sent = delivered.sent, retried = delivered.retried, dead = delivered.dead, "caught up");
+        tracing::info!(
+            sent = delivered.sent,
+            retried = delivered.retried,
+            dead = delivered.dead,
+            "caught up"
+        );
     } else {
         tracing::info!(
             sources = app.sources.len(),

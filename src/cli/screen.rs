@@ -38,7 +38,11 @@ impl Screen {
     }
 
     /// Rows as a table, or as a JSON array.
-    pub(super) fn rows<R: ListRow + Serialize>(&mut self, rows: &[R], is_json: bool) -> anyhow::Result<()> {
+    pub(super) fn rows<R: ListRow + Serialize>(
+        &mut self,
+        rows: &[R],
+        is_json: bool,
+    ) -> anyhow::Result<()> {
         if is_json {
             return self.text(&json::document(rows));
         }

@@ -33,13 +33,26 @@ pub(super) struct Global {
     #[arg(long, global = true, env = "SIGNINEL_CONFIG", value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
     /// Database
-    #[arg(long, global = true, env = "SIGNINEL_DB", value_name = "URL", default_value = "sqlite://signinel.db")]
+    #[arg(
+        long,
+        global = true,
+        env = "SIGNINEL_DB",
+        value_name = "URL",
+        default_value = "sqlite://signinel.db"
+    )]
     pub(super) db: String,
     /// Rules in place of those in the program
     #[arg(long, global = true, env = "SIGNINEL_RULES", value_name = "DIR")]
     pub(super) rules: Option<PathBuf>,
     /// Text or JSON; `timeline` also markdown, html, csv, timesketch
-    #[arg(long, global = true, env = "SIGNINEL_FORMAT", value_enum, default_value_t, hide_possible_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "SIGNINEL_FORMAT",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true
+    )]
     pub(super) format: Format,
     /// Say more about what is going on; twice for everything
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
@@ -63,8 +76,9 @@ impl Global {
 
     /// The configuration: of the file that was named, else of `signinel.toml` if it is there.
     pub(super) fn config(&self) -> Result<Config, BuildError> {
-        let variables: Vec<(String, String)> =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+        let variables: Vec<(String, String)> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
         let default = PathBuf::from(DEFAULT_CONFIG);
         match &self.config {
             Some(file) => Config::load(file, &variables),
@@ -76,7 +90,8 @@ impl Global {
 
     /// Everything that a pass works with.
     pub(super) async fn app(&self) -> Result<App, BuildError> {
-        let settings = Settings { db: self.db.clone(), rules: self.rules.clone(), config: self.config()? };
+        let settings =
+            Settings { db: self.db.clone(), rules: self.rules.clone(), config: self.config()? };
         App::build(settings, Arc::new(SystemClock)).await
     }
 

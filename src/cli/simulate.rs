@@ -1,1 +1,75 @@
 //! `signinel simulate`: realistic records with labelled scenarios.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Timelike, Utc};
+use clap::Args as ClapArgs;
+
+use super::incidents::moment;
+use super::screen::{self, Screen};
+use super::settings::Global;
+use crate::clock::{Clock, SystemClock};
+use crate::simulate::{Settings, Simulation, write};
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  signinel simulate --days 14 --identities 40 --seed 1 --out ./fortnight
+  signinel import ./fortnight --no-notify
+
+Writes one file of Graph records for each day, and labels.json: what was made to happen, to whom, when, and
+which rules should be met. The same seed gives the same identities and the same story.")]
+pub(super) struct Args {
+    /// How long the story is
+    #[arg(long, default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    days: u32,
+    /// How many workload identities
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    identities: u32,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The folder, made where it is absent
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// The last moment: a day or a time (UTC); this hour where it is not given
+    #[arg(long, value_parser = moment)]
+    end: Option<DateTime<Utc>>,
+    /// Only everyday life with its small faults
+    #[arg(long)]
+    no_scenarios: bool,
+}
+
+pub(super) fn run(global: &Global, args: &Args, screen: &mut Screen) -> anyhow::Result<()> {
+    let end = args.end.unwrap_or_else(|| this_hour(SystemClock.now()));
+    let simulation = Simulation::new(Settings {
+        days: args.days,
+        identities: args.identities,
+        seed: args.seed,
+        end,
+        has_scenarios: !args.no_scenarios,
+    });
+    let bar = screen::spinner();
+    let written =
+        write(&simulation, &args.out, |day| bar.set_message(format!("day {day} of {}", args.days)))
+            .map_err(|error| {
+                anyhow::anyhow!("cannot write into {}: {error}", args.out.display())
+            })?;
+    bar.finish_and_clear();
+    if global.is_json() {
+        return screen.json(&written);
+    }
+    screen.text(&format!(
+        "{} records in {} files, {} scenarios in labels.json: {}\n\nNext: signinel import {} --no-notify",
+        written.records,
+        written.files,
+        written.labels,
+        args.out.display(),
+        args.out.display()
+    ))
+}
+
+fn this_hour(now: DateTime<Utc>) -> DateTime<Utc> {
+    now.with_minute(0)
+        .and_then(|at| at.with_second(0))
+        .and_then(|at| at.with_nanosecond(0))
+        .unwrap_or(now)
+}

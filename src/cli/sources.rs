@@ -11,7 +11,11 @@ pub(super) enum Command {
     List,
 }
 
-pub(super) async fn run(global: &Global, command: &Command, screen: &mut Screen) -> anyhow::Result<()> {
+pub(super) async fn run(
+    global: &Global,
+    command: &Command,
+    screen: &mut Screen,
+) -> anyhow::Result<()> {
     let Command::List = command;
     let store = global.store().await?;
     screen.rows(&store.source_overviews().await?, global.is_json())?;

@@ -80,6 +80,8 @@ keys! {
     OfProvisioning = "provisioningaction" = "provisioningsteps" = "changeid" = "cycleid",
     OfActivity = "authorization" = "claims" = "eventdataid" = "operationnamevalue",
     OfGraphActivity = "requesturi" = "signinactivityid",
+    /// `labels.json` of `signinel simulate` lies beside its records.
+    OfSimulation = "is_benign",
     /// Records of several kinds wrapped in one: never a record.
     List = "records" = "value" = "tables",
 }
@@ -153,6 +155,7 @@ impl Key {
             Self::OfProvisioning => "provisioning",
             Self::OfActivity => "subscription activity",
             Self::OfGraphActivity => "Graph activity",
+            Self::OfSimulation => "simulation label",
             _ => return None,
         })
     }

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::model::Incident;
+
 /// One scenario.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Label {
@@ -23,4 +25,21 @@ pub struct Label {
     pub error_codes: Vec<i64>,
     /// Bad sign-ins.
     pub sign_ins: u64,
+}
+
+impl Label {
+    /// Whether an incident tells of this scenario: the same identity (or nobody's, for a spray), a rule
+    /// that should be met, and evidence from its time.
+    #[must_use]
+    pub fn is_told_by(&self, incident: &Incident) -> bool {
+        let is_of_identity = self.app_id.is_empty()
+            || incident.identities.iter().any(|identity| {
+                identity.service_principal_id == self.service_principal_id
+                    || identity.app_id == self.app_id
+            });
+        is_of_identity
+            && self.rules.iter().any(|rule| incident.rules.iter().any(|met| met == rule))
+            && incident.started_at <= self.ended_at
+            && incident.last_seen_at >= self.started_at
+    }
 }

@@ -1,8 +1,12 @@
-//! Services that Signinel talks to, on loopback: for `demo` and the tests.
-
-/// The part of Microsoft Graph that Signinel reads.
-pub mod graph;
+//! What Signinel speaks to, on loopback, so that the real clients run in the demonstration and the tests.
 
 mod mishap;
 mod query;
 mod shelf;
+
+/// Microsoft Graph and the endpoint of managed identities.
+pub mod graph;
+/// A mail server.
+pub mod mailbox;
+/// A receiver of webhooks.
+pub mod receiver;

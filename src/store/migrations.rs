@@ -18,6 +18,7 @@ const STEPS: &[(i64, &str, &str)] = steps![
     3 "0003_findings",
     4 "0004_incidents",
     5 "0005_deliveries",
+    6 "0006_telling",
 ];
 
 /// All steps.

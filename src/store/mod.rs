@@ -7,6 +7,12 @@ mod events;
 mod incident_reads;
 mod migrations;
 
+/// What is told of incidents to whom, and how that went.
+pub mod deliveries;
+
+/// Which incidents are to be judged for telling.
+pub mod judgements;
+
 /// Incidents and what happened to them.
 pub mod incidents;
 

@@ -10,6 +10,7 @@ use super::style::{severity_colour, state_colour};
 use super::table::{ListRow, Shown};
 use crate::detect::{Rule, Rulebook};
 use crate::model::{Delivery, Severity};
+use crate::store::deliveries::DeliveryState;
 use crate::store::overview::{IdentityOverview, RejectOverview, SourceOverview};
 
 fn moment_or_dash(at: Option<DateTime<Utc>>) -> String {
@@ -124,15 +125,6 @@ impl ListRow for SourceOverview {
     }
 }
 
-/// How a delivery stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DeliveryState {
-    Due,
-    Sent,
-    Dead,
-}
-
 /// A delivery and how it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DeliveryRow {
@@ -146,7 +138,7 @@ impl From<Delivery> for DeliveryRow {
         let state = match (delivery.sent_at, delivery.dead_at) {
             (Some(_), _) => DeliveryState::Sent,
             (None, Some(_)) => DeliveryState::Dead,
-            (None, None) => DeliveryState::Due,
+            (None, None) => DeliveryState::Pending,
         };
         Self { delivery, state }
     }
@@ -163,7 +155,9 @@ impl ListRow for DeliveryRow {
         let (word, colour, at) = match self.state {
             DeliveryState::Sent => ("sent", AnsiColors::Green, delivery.sent_at),
             DeliveryState::Dead => ("dead", AnsiColors::Red, delivery.dead_at),
-            DeliveryState::Due => ("due", AnsiColors::Yellow, Some(delivery.next_attempt_at)),
+            DeliveryState::Pending => {
+                ("pending", AnsiColors::Yellow, Some(delivery.next_attempt_at))
+            }
         };
         vec![
             delivery.id.to_string().into(),

@@ -22,7 +22,7 @@ pub mod markdown;
 pub mod text;
 
 pub use json::IncidentRow;
-pub use lists::{DeliveryRow, DeliveryState, RuleRow, rules};
+pub use lists::{DeliveryRow, RuleRow, rules};
 pub use phrase::clean;
 pub use style::Style;
 pub use table::{ListRow, Shown, table};

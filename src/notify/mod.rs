@@ -1,0 +1,39 @@
+//! **Stage**: incidents become deliveries, and deliveries arrive.
+//!
+//! What is told follows from the incident and from what each channel was told before. It is planned
+//! as rows and sent from these, so that neither a crash nor a channel that is down loses any of it.
+
+mod address;
+mod channel;
+mod decide;
+mod deliver;
+mod email;
+mod letter;
+mod message;
+mod outbox;
+mod payload;
+#[cfg(test)]
+mod sample;
+mod signature;
+#[cfg(test)]
+mod tests;
+mod webhook;
+mod words;
+
+pub use channel::{Channel, SendError};
+pub use deliver::Delivered;
+pub use message::{Before, Message};
+pub use outbox::{Outbox, Planned};
+
+use crate::config::{Fault, NotifyConfig, Section};
+
+/// Makes the channel that a `[[channel]]` asks for.
+pub fn build(section: &Section, _config: &NotifyConfig) -> Result<Box<dyn Channel>, Vec<Fault>> {
+    match section.kind.as_str() {
+        "email" => Ok(Box::new(email::Email::new(section)?)),
+        "webhook" => Ok(Box::new(webhook::Webhook::new(section)?)),
+        other => Err(vec![
+            section.fault(format!("there is no kind `{other}`: write \"email\" or \"webhook\"")),
+        ]),
+    }
+}
