@@ -16,24 +16,24 @@ use crate::store::{Store, StoreError};
 const SCHEDULE: [Duration; 10] = [
     Duration::ZERO,
     Duration::from_secs(5),
-    Duration::from_secs(5 * 60),
-    Duration::from_secs(30 * 60),
-    Duration::from_secs(2 * 3600),
-    Duration::from_secs(5 * 3600),
-    Duration::from_secs(10 * 3600),
-    Duration::from_secs(14 * 3600),
-    Duration::from_secs(20 * 3600),
-    Duration::from_secs(24 * 3600),
+    Duration::from_mins(5),
+    Duration::from_mins(30),
+    Duration::from_hours(2),
+    Duration::from_hours(5),
+    Duration::from_hours(10),
+    Duration::from_hours(14),
+    Duration::from_hours(20),
+    Duration::from_hours(24),
 ];
 
 /// A receiver that asks for more than this is asked again all the same.
-const RETRY_AFTER_AT_MOST: Duration = Duration::from_secs(24 * 3600);
+const RETRY_AFTER_AT_MOST: Duration = Duration::from_hours(24);
 
 /// Deliveries read at once.
 const BATCH: u32 = 50;
 
 /// A channel that fails and has taken this long already lets the others wait no longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long a channel rests that ran out of patience.
 const REST: TimeDelta = TimeDelta::minutes(1);

@@ -18,7 +18,7 @@ use super::address::is_loopback_name;
 use super::channel::{Channel, SendError};
 use super::letter::compose;
 use super::message::{Message, cut, plain};
-use crate::config::{Fault, Secret, Section, Span};
+use crate::config::{Fault, NotifyConfig, Secret, Section, Span};
 
 /// The longest answer of a mail server that is kept.
 const ANSWER_AT_MOST: usize = 500;
@@ -77,18 +77,12 @@ pub(super) struct Email {
 }
 
 impl Email {
-    pub(super) fn new(section: &Section) -> Result<Self, Vec<Fault>> {
+    pub(super) fn new(section: &Section, config: &NotifyConfig) -> Result<Self, Vec<Fault>> {
         let settings: Settings = section.settings().map_err(|fault| vec![fault])?;
         let mut faults = Vec::new();
-        let mut mailbox = |key: &str, text: &str| match text.parse::<Mailbox>() {
-            Ok(mailbox) => Some(mailbox),
-            Err(_) => {
-                faults.push(section.fault(format!(
-                    "`{key}`: `{}` is not a mail address: write \"name@example.com\" or \"Name <name@example.com>\"",
-                    plain(text)
-                )));
-                None
-            }
+        let mut mailbox = |key: &str, text: &str| {
+            let read = mailbox(key, text).map_err(|sentence| faults.push(section.fault(sentence)));
+            read.ok()
         };
         let from = mailbox("from", &settings.from);
         let to: Vec<Mailbox> = settings.to.iter().filter_map(|text| mailbox("to", text)).collect();
@@ -97,6 +91,12 @@ impl Email {
         }
         if let Some(sentence) = unsafe_plaintext(&settings) {
             faults.push(section.fault(sentence));
+        }
+        if !is_host_name(&config.host) {
+            faults.push(section.fault(format!(
+                "`host` of [notify] is `{}` and stands in every Message-ID: write a host name, such as \"signinel.example.com\"",
+                plain(&config.host)
+            )));
         }
         let port = settings.port.unwrap_or(settings.security.port());
         let timeout = settings.timeout.map_or(Duration::from_secs(30), |span| span.0);
@@ -229,6 +229,20 @@ impl Channel for Email {
             ))),
         }
     }
+}
+
+fn mailbox(key: &str, text: &str) -> Result<Mailbox, String> {
+    text.parse().map_err(|_| {
+        format!(
+            "`{key}`: `{}` is not a mail address: write \"name@example.com\" or \"Name <name@example.com>\"",
+            plain(text)
+        )
+    })
+}
+
+fn is_host_name(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'))
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
 /// Why the mail may not go unencrypted, where it may not.

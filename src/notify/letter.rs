@@ -91,7 +91,7 @@ struct HtmlPart<'a> {
 /// The plain and the HTML part.
 pub(super) fn render(message: &Message) -> Result<(String, String), askama::Error> {
     let view = view(message);
-    Ok((PlainPart { view: &view }.render()?, HtmlPart { view: &view }.render()?))
+    Ok((PlainPart { view: &view }.render()? + "\n", HtmlPart { view: &view }.render()?))
 }
 
 /// Makes the mail. The same message gives the same bytes, on every attempt.
@@ -163,7 +163,8 @@ fn filetime(at: DateTime<Utc>) -> u64 {
 fn view(message: &Message) -> View<'_> {
     let card = &message.card;
     let steps: &[Step] = if has_steps(message) { &card.steps } else { &[] };
-    let left_out = card.incident.identities.len().max(card.who.len());
+    let there_are = card.incident.identities.len().max(card.who.len());
+    let is_over = message.is_over();
     let shown = card.who.len().min(WHO_AT_MOST);
     View {
         topic: &message.topic,
@@ -171,18 +172,18 @@ fn view(message: &Message) -> View<'_> {
         colour: colour(message),
         headline: headline(message),
         standing: standing(message),
-        is_over: message.is_over(),
+        is_over,
         what: &card.what,
-        steps_title: if message.is_over() { "Still worth doing" } else { "Do now" },
+        steps_title: if is_over { "Still worth doing" } else { "Do now" },
         steps,
         causes: card.causes.iter().map(cause_lines).collect(),
-        unusual: &card.unusual,
+        unusual: if is_over { &[] } else { &card.unusual },
         who: card.who.iter().take(WHO_AT_MOST).map(who_lines).collect(),
-        who_left_out: match left_out.saturating_sub(shown) {
+        who_left_out: match there_are.saturating_sub(shown) {
             0 => String::new(),
             more => format!("and {more} more: see the incident"),
         },
-        unknown: &card.unknown,
+        unknown: if is_over { &[] } else { &card.unknown },
         commands: &message.commands,
         footer: footer(message),
     }
@@ -242,7 +243,7 @@ fn footer(message: &Message) -> String {
 mod tests {
     use super::super::sample;
     use super::*;
-    use crate::model::IncidentId;
+    use crate::model::{IncidentId, ResolvedBy};
 
     fn mail(message: &Message) -> String {
         let mailbox = |text: &str| text.parse::<Mailbox>().unwrap();
@@ -334,6 +335,17 @@ mod tests {
         }
         assert!(!text.contains("&#"), "{text}");
         assert!(!html.contains("http"), "nothing remote: {html}");
+    }
+
+    #[test]
+    fn a_mail_reads_like_this() {
+        let (text, html) = render(&sample::message(TellReason::Opened, 1)).unwrap();
+        insta::assert_snapshot!("opened_text", text);
+        insta::assert_snapshot!("opened_html", html);
+        let mut over = sample::message(TellReason::Resolved, 2);
+        over.card.incident.resolved_at = Some(sample::at(116));
+        over.card.incident.resolved_by = Some(ResolvedBy::Recovered);
+        insta::assert_snapshot!("resolved_text", render(&over).unwrap().0);
     }
 
     #[test]

@@ -28,9 +28,9 @@ pub use outbox::{Outbox, Planned};
 use crate::config::{Fault, NotifyConfig, Section};
 
 /// Makes the channel that a `[[channel]]` asks for.
-pub fn build(section: &Section, _config: &NotifyConfig) -> Result<Box<dyn Channel>, Vec<Fault>> {
+pub fn build(section: &Section, config: &NotifyConfig) -> Result<Box<dyn Channel>, Vec<Fault>> {
     match section.kind.as_str() {
-        "email" => Ok(Box::new(email::Email::new(section)?)),
+        "email" => Ok(Box::new(email::Email::new(section, config)?)),
         "webhook" => Ok(Box::new(webhook::Webhook::new(section)?)),
         other => Err(vec![
             section.fault(format!("there is no kind `{other}`: write \"email\" or \"webhook\"")),

@@ -41,11 +41,56 @@ pub(super) fn incident() -> Incident {
     }
 }
 
-fn card() -> Card {
+fn causes() -> Vec<Cause> {
+    let text = |text: &str| text.to_owned();
+    vec![
+        Cause {
+            sentence: text(
+                "The identity was deleted and made anew; the workload still asks with the old client id.",
+            ),
+            because: vec![
+                text(
+                    "`billing-api` signs in with the client id `aa11bb22-cc33-4d44-8e55-ff6677889900` since 02:01 UTC.",
+                ),
+                text(
+                    "The last good sign-in with the old one was 3 minutes before the first failure.",
+                ),
+            ],
+            confidence: Confidence::High,
+        },
+        Cause {
+            sentence: text("The workload asks in the wrong tenant."),
+            because: vec![],
+            confidence: Confidence::Low,
+        },
+    ]
+}
+
+fn steps() -> Vec<Step> {
     let step = |sentence: &str, command: Option<&str>| Step {
         sentence: sentence.to_owned(),
         command: command.map(str::to_owned),
     };
+    vec![
+        step(
+            "Put the new client id `aa11bb22-cc33-4d44-8e55-ff6677889900` where the workload still has \
+                 `7f9d2f0a-66b1-4e0e-8a56-0b4f2f1f9c3e`, and restart it.",
+            None,
+        ),
+        step(
+            "See whether the tenant knows this client id:",
+            Some("az ad sp show --id 7f9d2f0a-66b1-4e0e-8a56-0b4f2f1f9c3e"),
+        ),
+        step(
+            "Look for the same name with a new client id:",
+            Some(
+                "az ad sp list --display-name 'billing-api' --query \"[].{appId:appId,id:id,created:createdDateTime}\"",
+            ),
+        ),
+    ]
+}
+
+fn card() -> Card {
     let text = |text: &str| text.to_owned();
     Card {
         incident: incident(),
@@ -69,44 +114,8 @@ fn card() -> Card {
             text("Usual is 0 failures and 96 good sign-ins a day, over 30 days."),
             text("No other identity failed with the same code in this time."),
         ],
-        causes: vec![
-            Cause {
-                sentence: text(
-                    "The identity was deleted and made anew; the workload still asks with the old client id.",
-                ),
-                because: vec![
-                    text(
-                        "`billing-api` signs in with the client id `aa11bb22-cc33-4d44-8e55-ff6677889900` since 02:01 UTC.",
-                    ),
-                    text(
-                        "The last good sign-in with the old one was 3 minutes before the first failure.",
-                    ),
-                ],
-                confidence: Confidence::High,
-            },
-            Cause {
-                sentence: text("The workload asks in the wrong tenant."),
-                because: vec![],
-                confidence: Confidence::Low,
-            },
-        ],
-        steps: vec![
-            step(
-                "Put the new client id `aa11bb22-cc33-4d44-8e55-ff6677889900` where the workload still has \
-                 `7f9d2f0a-66b1-4e0e-8a56-0b4f2f1f9c3e`, and restart it.",
-                None,
-            ),
-            step(
-                "See whether the tenant knows this client id:",
-                Some("az ad sp show --id 7f9d2f0a-66b1-4e0e-8a56-0b4f2f1f9c3e"),
-            ),
-            step(
-                "Look for the same name with a new client id:",
-                Some(
-                    "az ad sp list --display-name 'billing-api' --query \"[].{appId:appId,id:id,created:createdDateTime}\"",
-                ),
-            ),
-        ],
+        causes: causes(),
+        steps: steps(),
         unknown: vec![
             text("Where the requests came from. Entra blanks the address of a managed identity."),
             text("Which vault was meant. The log names the service, not the instance."),

@@ -389,8 +389,8 @@ mod tests {
     fn what_is_asked_for_is_seconds_or_a_date() {
         let now = DateTime::from_timestamp(1_445_412_420, 0).unwrap();
         let asked = |text: &'static str| asked(&HeaderValue::from_static(text), now);
-        assert_eq!(asked("120"), Some(Duration::from_secs(120)));
-        assert_eq!(asked("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::from_secs(60)));
+        assert_eq!(asked("120"), Some(Duration::from_mins(2)));
+        assert_eq!(asked("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::from_mins(1)));
         assert_eq!(asked("Wed, 21 Oct 2015 07:20:00 GMT"), Some(Duration::ZERO));
         assert_eq!(asked("soon"), None);
     }

@@ -57,32 +57,35 @@ fn worse(message: &Message) -> String {
     }
 }
 
-/// How long it lasted and how it ended.
+/// What ended, how long it lasted and how it ended.
 fn ending(message: &Message) -> String {
     let incident = &message.card.incident;
+    let title = &incident.title;
     let (from, to) = (incident.started_at, incident.resolved_at.unwrap_or(incident.last_seen_at));
-    if let Some(into) = message.part_of {
-        return format!("Part of incident #{into}, which tells the rest: nothing more comes here.");
-    }
     let lasted = |to| format!("It lasted {}, from {} to {}", span(to - from), time(from), time(to));
+    if let Some(into) = message.part_of {
+        return format!(
+            "{title}: part of incident #{into}, which tells the rest. Nothing more comes here."
+        );
+    }
     match incident.resolved_by {
         Some(ResolvedBy::Recovered) => {
-            format!("Over. {}, when a token was given again.", lasted(to))
+            format!("Over: {title}. {}, when a token was given again.", lasted(to))
         }
         Some(ResolvedBy::Quiet) => format!(
-            "Quiet. {}; nothing more of it came for {}. No good sign-in was seen: whether it is mended is not known.",
+            "Quiet: {title}. {}; nothing more of it came for {}. No good sign-in was seen: whether it is mended is not known.",
             lasted(incident.last_seen_at),
             span((to - incident.last_seen_at).max(TimeDelta::zero()))
         ),
         Some(ResolvedBy::Person) => {
             let why = incident.resolved_why.as_deref().unwrap_or_default();
-            let why = if why.is_empty() { String::new() } else { format!(": {why}") };
-            format!("Resolved by a person at {}{why}. It began at {}.", time(to), time(from))
+            let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+            format!("Resolved by a person{why}: {title}. {}.", lasted(to))
         }
-        Some(ResolvedBy::Withdrawn) => {
-            "Withdrawn. Sign-ins that arrived late show that nothing was wrong; there is nothing to do.".to_owned()
-        }
-        Some(ResolvedBy::Merged) | None => format!("Over. {}.", lasted(to)),
+        Some(ResolvedBy::Withdrawn) => format!(
+            "Withdrawn: {title}. Sign-ins that arrived late show that nothing was wrong; there is nothing to do."
+        ),
+        Some(ResolvedBy::Merged) | None => format!("Over: {title}. {}.", lasted(to)),
     }
 }
 
@@ -94,18 +97,18 @@ pub(super) fn has_steps(message: &Message) -> bool {
             && message.card.incident.resolved_by == Some(ResolvedBy::Quiet))
 }
 
-/// The colour of a severity, readable on white and on black.
+/// The colour of a severity, dark enough for white letters on it.
 #[must_use]
 pub(super) fn colour(message: &Message) -> &'static str {
     if message.is_over() {
-        return "#2f9e44";
+        return "#237a35";
     }
     match message.card.incident.severity {
-        Severity::Critical => "#c2255c",
-        Severity::High => "#e8590c",
-        Severity::Medium => "#f08c00",
-        Severity::Low => "#1c7ed6",
-        Severity::Informational => "#868e96",
+        Severity::Critical => "#b4154b",
+        Severity::High => "#c2410c",
+        Severity::Medium => "#a16207",
+        Severity::Low => "#1d6fb8",
+        Severity::Informational => "#5f6b76",
     }
 }
 
@@ -146,12 +149,12 @@ mod tests {
     fn an_end_says_how_long_it_lasted_and_how_it_ended() {
         assert_eq!(
             headline(&ended(ResolvedBy::Recovered)),
-            "Over. It lasted 1 h 56 min, from 2026-01-03 02:04 UTC to 2026-01-03 04:00 UTC, when a token was given again."
+            "Over: Application not found, many times: `billing-api`. It lasted 1 h 56 min, from 2026-01-03 02:04 UTC to 2026-01-03 04:00 UTC, when a token was given again."
         );
         assert!(headline(&ended(ResolvedBy::Quiet)).contains("whether it is mended is not known"));
         assert!(has_steps(&ended(ResolvedBy::Quiet)) && !has_steps(&ended(ResolvedBy::Recovered)));
         assert!(headline(&ended(ResolvedBy::Withdrawn)).contains("nothing was wrong"));
         let merged = Message { part_of: Some(IncidentId(7)), ..ended(ResolvedBy::Merged) };
-        assert!(headline(&merged).contains("Part of incident #7"));
+        assert!(headline(&merged).contains("part of incident #7"));
     }
 }
