@@ -21,7 +21,7 @@ fn main() {
             let mut b = RecordBatch::default();
             let m = r.fill(&mut b).unwrap();
             for rec in b.records() {
-                n += signinel::normalise::normalise(&rec).is_ok() as usize;
+                n += usize::from(signinel::normalise::normalise(&rec).is_ok());
             }
             if m == More::No {
                 break;

@@ -11,7 +11,7 @@ use crate::config::{Config, Fault};
 use crate::detect::{Detector, Matcher, RuleFault, Rulebook};
 use crate::diagnose::{Catalogue, CatalogueError};
 use crate::model::RuleFacts;
-use crate::notify::{Channel, Outbox};
+use crate::notify::Outbox;
 use crate::sources::Source;
 use crate::store::{Store, StoreError};
 
@@ -73,15 +73,13 @@ impl App {
         let sources = each(&config.sources, crate::sources::build);
         let channels =
             each(&config.channels, |section| crate::notify::build(section, &config.notify));
-        let (sources, channels): (Vec<Box<dyn Source>>, Vec<Box<dyn Channel>>) =
-            match (sources, channels) {
-                (Ok(sources), Ok(channels)) => (sources, channels),
-                (sources, channels) => {
-                    let faults =
-                        sources.err().into_iter().chain(channels.err()).flatten().collect();
-                    return Err(BuildError::Config(faults));
-                }
-            };
+        let (sources, channels) = match (sources, channels) {
+            (Ok(sources), Ok(channels)) => (sources, channels),
+            (sources, channels) => {
+                let faults = sources.err().into_iter().chain(channels.err()).flatten().collect();
+                return Err(BuildError::Config(faults));
+            }
+        };
         let (rulebook, catalogue) =
             (read_rules(rules.as_deref())?, read_catalogue(rules.as_deref())?);
         let matcher = Matcher::new(&rulebook, catalogue.classes()).map_err(BuildError::Rules)?;
@@ -104,15 +102,15 @@ fn each<S, T>(
     all: &[S],
     build: impl Fn(&S) -> Result<T, Vec<Fault>>,
 ) -> Result<Vec<T>, Vec<Fault>> {
-    let mut built = Vec::new();
+    let mut made = Vec::new();
     let mut faults = Vec::new();
     for one in all {
         match build(one) {
-            Ok(one) => built.push(one),
+            Ok(one) => made.push(one),
             Err(more) => faults.extend(more),
         }
     }
-    if faults.is_empty() { Ok(built) } else { Err(faults) }
+    if faults.is_empty() { Ok(made) } else { Err(faults) }
 }
 
 /// The rules of a folder, or those in the binary.

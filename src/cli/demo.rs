@@ -192,7 +192,7 @@ async fn story(
     took: Duration,
     screen: &mut Screen,
 ) -> anyhow::Result<()> {
-    let style = screen.style.clone();
+    let style = screen.style;
     let incidents = store.incidents().await?;
     let rows: Vec<IncidentRow> = incidents.iter().map(IncidentRow::from).collect();
     screen.text(&heading("What it found"))?;

@@ -26,7 +26,7 @@ pub(super) async fn run(
     let store = global.store().await?;
     match command {
         Command::List { limit } => {
-            screen.rows(&store.reject_overviews(limit).await?, global.is_json())?
+            screen.rows(&store.reject_overviews(limit).await?, global.is_json())?;
         }
         Command::Show { id } => {
             let record = store.rejected_record(id).await?;

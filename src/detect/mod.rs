@@ -6,6 +6,7 @@
 
 mod amend;
 mod fields;
+mod groups;
 mod kinds;
 mod matching;
 mod replay;

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use foldhash::fast::RandomState;
 
 use super::amend::{Late, apply};
+use super::groups::Groups;
 use super::kinds::{Role, State};
 use super::matching::{Hit, Matcher};
 use super::replay::{Outcome, Put, Replay, compare, spoken_of};
@@ -56,15 +57,13 @@ pub struct Detector {
     names: Names,
     /// The database's number of each rule, once known.
     rules: Vec<RuleRow>,
-    groups: HashMap<(usize, [i64; 6]), Option<i64>, RandomState>,
+    groups: Groups,
     /// The last checkpoint of each rule and group, `None` where there is none.
     tails: HashMap<(usize, i64), Option<Put>, RandomState>,
     /// Checkpoints of the chunk at hand.
     writes: CheckpointWrites,
     /// Rules that have findings at all, by their number in the database.
     found_before: HashSet<i64, RandomState>,
-    /// The groups by their text, which rules of one grouping share.
-    group_texts: HashMap<String, i64, RandomState>,
     pub evicted: u64,
 }
 
@@ -84,11 +83,10 @@ impl Detector {
             pace,
             names: Names::default(),
             rules: Vec::new(),
-            groups: HashMap::default(),
+            groups: Groups::default(),
             tails: HashMap::default(),
             writes: CheckpointWrites::default(),
             found_before: HashSet::default(),
-            group_texts: HashMap::default(),
             evicted: 0,
         }
     }
@@ -139,11 +137,10 @@ impl Detector {
     /// Forgets all rows: they are read again when needed.
     fn forget(&mut self) {
         self.rules.clear();
-        self.groups.clear();
+        self.groups = Groups::default();
         self.tails.clear();
         self.writes = CheckpointWrites::default();
         self.found_before.clear();
-        self.group_texts.clear();
         self.names = Names::default();
     }
 
@@ -186,11 +183,7 @@ impl Detector {
             self.evicted += self.tails.len() as u64;
             self.tails.clear();
         }
-        if self.groups.len() > 4 * TAILS_AT_MOST {
-            self.evicted += self.groups.len() as u64;
-            self.groups.clear();
-            self.group_texts.clear();
-        }
+        self.evicted += self.groups.bound();
         Ok(())
     }
 
@@ -209,10 +202,8 @@ impl Detector {
                     continue;
                 }
                 let numbers = (rule, self.matcher.group_numbers(rule, row));
-                let group = match self.groups.get(&numbers) {
-                    Some(group) => *group,
-                    None => self.group(writing, numbers, row).await?,
-                };
+                let group =
+                    self.groups.number(writing, (&self.matcher, &self.names), numbers, row).await?;
                 if let Some(group) = group {
                     touched.entry((rule, group)).or_default().push((place, role));
                 }
@@ -220,36 +211,6 @@ impl Detector {
         }
         // In one order, so that the rows of two runs over the same events get the same numbers.
         Ok(touched.into_iter().collect())
-    }
-
-    async fn group(
-        &mut self,
-        writing: &mut Writing,
-        numbers: (usize, [i64; 6]),
-        row: &EventRow,
-    ) -> Result<Option<i64>, StoreError> {
-        let identity = self.matcher.is_by_identity(numbers.0).then_some(row.identity_id);
-        let group = match self.matcher.group_text(numbers.0, row, &self.names) {
-            None => None,
-            Some(text) => {
-                // The same text under another grouping is another group.
-                let names: Vec<String> = self.matcher.rules[numbers.0]
-                    .group_by
-                    .iter()
-                    .map(|field| format!("{field:?}"))
-                    .collect();
-                let key = format!("{}\n{text}", names.join(","));
-                if let Some(group) = self.group_texts.get(&key) {
-                    Some(*group)
-                } else {
-                    let group = findings::group_number(writing, &key, identity).await?;
-                    self.group_texts.insert(key, group);
-                    Some(group)
-                }
-            }
-        };
-        self.groups.insert(numbers, group);
-        Ok(group)
     }
 
     #[expect(clippy::too_many_arguments, reason = "a pair, its rows, and what the chunk shares")]
@@ -330,10 +291,8 @@ impl Detector {
                 self.matcher.hits(row, &self.names, &mut hits);
                 let Some(hit) = hits.iter().copied().find(|hit| hit.0 == pair.0) else { continue };
                 let numbers = (pair.0, self.matcher.group_numbers(pair.0, row));
-                let group = match self.groups.get(&numbers) {
-                    Some(group) => *group,
-                    None => self.group(writing, numbers, row).await?,
-                };
+                let group =
+                    self.groups.number(writing, (&self.matcher, &self.names), numbers, row).await?;
                 if group == Some(pair.1)
                     && replay.step(&self.matcher.occurrence(hit, row, &self.names))
                 {

@@ -13,7 +13,7 @@ use mailin::response::OK;
 use mailin::{Action, Handler, Response, SessionBuilder};
 
 /// A client that says nothing for so long is left.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A mail as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,15 +72,12 @@ fn unquoted(text: &str) -> String {
     while let Some((byte, others)) = rest.split_first() {
         let code =
             others.get(..2).filter(|_| *byte == b'=').and_then(|hex| std::str::from_utf8(hex).ok());
-        rest = match code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(code) => {
-                bytes.push(code);
-                &others[2..]
-            }
-            None => {
-                bytes.push(*byte);
-                others
-            }
+        rest = if let Some(code) = code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            bytes.push(code);
+            &others[2..]
+        } else {
+            bytes.push(*byte);
+            others
         };
     }
     String::from_utf8_lossy(&bytes).into_owned()
@@ -111,11 +108,8 @@ impl Mailbox {
         thread::Builder::new().name("mailbox".to_owned()).spawn(move || {
             for client in listener.incoming().flatten() {
                 let session = Session { state: state.clone(), mail: None };
-                thread::spawn(move || {
-                    if let Err(error) = serve(&client, session) {
-                        tracing::debug!("a mail client went away: {error}");
-                    }
-                });
+                // A client that goes away half-way has sent no mail.
+                thread::spawn(move || drop(serve(&client, session)));
             }
         })?;
         Ok(mailbox)

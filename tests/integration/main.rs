@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 #![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
+/// The house holds the order that `src/lib.rs` shows.
+mod architecture;
 /// Published records, where they are at hand.
 mod corpus;
 /// Findings are a pure function of events and rules, against an evaluator that knows no shortcuts.
