@@ -1,6 +1,7 @@
 //! `signinel demo`: the whole path at work on a simulated fortnight, without an account and without a
 //! network beyond this machine.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -265,7 +266,7 @@ async fn numbers(
         world.graph.mishaps(),
     );
     for label in of_rules.iter().filter(|label| !is_told(label)) {
-        text.push_str(&format!("Not found: {} ({})\n", label.family, label.name));
+        writeln!(text, "Not found: {} ({})", label.family, label.name)?;
     }
     Ok(text)
 }

@@ -2,6 +2,7 @@
 
 use clap::Args as ClapArgs;
 use serde::Serialize;
+use std::fmt::Write as _;
 
 use super::screen::Screen;
 use super::settings::Global;
@@ -227,7 +228,8 @@ fn text(checks: &[Check], colour: bool) -> String {
             (true, false) => "ok  ",
             (false, false) => "no  ",
         };
-        text += &format!("{mark}{what:width$}  {}\n", crate::view::clean(sentence));
+        writeln!(text, "{mark}{what:width$}  {}", crate::view::clean(sentence))
+            .expect("a string takes everything");
     }
     text
 }

@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use clap::Subcommand;
+use std::fmt::Write as _;
 
 use super::screen::Screen;
 use super::settings::Global;
@@ -53,7 +54,7 @@ pub(super) async fn run(
     }
     let mut text = String::new();
     for (name, value) in fields(&serde_json::to_value(&event)?) {
-        text.push_str(&format!("{name:32} {}\n", view::clean(&value)));
+        writeln!(text, "{name:32} {}", view::clean(&value))?;
     }
     screen.text(&text)
 }

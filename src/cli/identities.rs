@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use clap::Subcommand;
+use std::fmt::Write as _;
 
 use super::screen::Screen;
 use super::settings::Global;
@@ -60,7 +61,7 @@ pub(super) async fn run(
             ("open incidents", row.open_incidents.to_string()),
         ] {
             if !value.is_empty() {
-                text.push_str(&format!("{what:22} {}\n", crate::view::clean(&value)));
+                writeln!(text, "{what:22} {}", crate::view::clean(&value))?;
             }
         }
         text.push('\n');

@@ -1,5 +1,6 @@
 //! `signinel import`: exported files through the whole path.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
@@ -105,16 +106,12 @@ async fn answer(
         counted(imported.files, "file"),
     );
     for reject in &imported.rejected {
-        text.push_str(&format!("  set aside  {}\n", crate::view::clean(reject)));
+        writeln!(text, "  set aside  {}", crate::view::clean(reject))?;
     }
     if rejected > imported.rejected.len() as u64 {
         text.push_str("  and more: `signinel rejects list` shows them all\n");
     }
-    text.push_str(&format!(
-        "{}, {}\n",
-        counted(findings, "finding"),
-        counted(incidents, "incident")
-    ));
+    writeln!(text, "{}, {}", counted(findings, "finding"), counted(incidents, "incident"))?;
     if incidents > 0 {
         text.push_str("\nNext: signinel incidents list\n");
     }

@@ -25,7 +25,7 @@ const PATH: &[(&str, &str)] = &[
     ("standin", "model clock"),
     (
         "cli",
-        "model clock config sources store ingest detect incidents diagnose notify app pipeline view simulate standin",
+        "model clock config sources normalise store ingest detect incidents diagnose notify app pipeline view simulate standin",
     ),
 ];
 
