@@ -12,6 +12,7 @@ use crate::view::{ListRow, Style, json, table};
 #[derive(Debug)]
 pub(super) struct Screen {
     pub(super) style: Style,
+    out: io::Stdout,
 }
 
 impl Screen {
@@ -19,11 +20,11 @@ impl Screen {
         let is_terminal = io::stdout().is_terminal();
         let wants_colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let width = if is_terminal { comfy_width() } else { 100 };
-        Self { style: Style { colour: is_terminal && wants_colour, width } }
+        Self { style: Style { colour: is_terminal && wants_colour, width }, out: io::stdout() }
     }
 
     pub(super) fn text(&mut self, text: &str) -> anyhow::Result<()> {
-        let mut out = io::stdout().lock();
+        let mut out = self.out.lock();
         out.write_all(text.as_bytes())?;
         if !text.is_empty() && !text.ends_with('\n') {
             out.write_all(b"\n")?;
@@ -32,7 +33,7 @@ impl Screen {
     }
 
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        let mut out = io::stdout().lock();
+        let mut out = self.out.lock();
         out.write_all(bytes)?;
         Ok(out.flush()?)
     }
