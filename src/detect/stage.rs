@@ -21,7 +21,8 @@ use crate::store::{
 /// How much is done at once. It decides the cost of a pass and nothing of what it finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
-    /// Events of one transaction.
+    /// Events of one transaction, which are put into the order of time together: an export that begins with
+    /// its latest records then sends few folds back.
     pub chunk: i64,
     /// Events read at once when a fold goes back.
     pub page: i64,
@@ -31,9 +32,12 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { chunk: 20_000, page: 5_000, spacing: 256 }
+        Self { chunk: 200_000, page: 5_000, spacing: 256 }
     }
 }
+
+/// Events read at first when a fold goes back; each further page is twice as long.
+const FIRST_PAGE: i64 = 64;
 
 /// States remembered between transactions; past that they are read again.
 const TAILS_AT_MOST: usize = 50_000;
@@ -263,8 +267,15 @@ impl Detector {
             .iter()
             .map(put)
             .chain(tail.into_iter().map(Ok))
-            .collect::<Result<_, _>>()?;
-        let outcome = self.go_back(writing, pair, from.as_ref(), old, (last_new, last_seq)).await?;
+            .collect::<Result<Vec<_>, _>>()?;
+        // What came before without leaving anything behind had nothing to break.
+        let after = match (&from, old.is_empty()) {
+            (Some(put), _) => Some(put.key),
+            (None, true) => Some(just_before(first)),
+            (None, false) => None,
+        };
+        let stretch = Stretch { identity_id: None, after, up_to_seq: last_seq };
+        let outcome = self.go_back(writing, pair, from.as_ref(), (old, last_new), stretch).await?;
         let late = Late { first, count: events.len() };
         self.settle(writing, pair, from, outcome, Some(late), now, found).await
     }
@@ -275,17 +286,17 @@ impl Detector {
         writing: &mut Writing,
         pair: (usize, i64),
         from: Option<&Put>,
-        old: Vec<Put>,
-        (last_new, last_seq): (Key, i64),
+        ahead: (Vec<Put>, Key),
+        mut stretch: Stretch,
     ) -> Result<Outcome, StoreError> {
         let kind = self.matcher.rules[pair.0].kind.clone();
-        let mut replay = Replay::begin(&kind, self.pace.spacing, from, (old, last_new));
-        let identity_id = findings::identity_of_group(writing, pair.1).await?;
-        let mut stretch =
-            Stretch { identity_id, after: from.map(|put| put.key), up_to_seq: last_seq };
+        let mut replay = Replay::begin(&kind, self.pace.spacing, from, ahead);
+        stretch.identity_id = findings::identity_of_group(writing, pair.1).await?;
         let mut hits = Vec::new();
+        // Most folds are soon what they were.
+        let mut page = self.pace.page.min(FIRST_PAGE);
         loop {
-            let rows = in_time_order(writing, &stretch, self.pace.page).await?;
+            let rows = in_time_order(writing, &stretch, page).await?;
             self.names.load(writing, &rows).await?;
             for row in &rows {
                 self.matcher.hits(row, &self.names, &mut hits);
@@ -300,8 +311,9 @@ impl Detector {
                 }
             }
             match rows.last() {
-                Some(row) if rows.len() == usize::try_from(self.pace.page).unwrap_or(0) => {
+                Some(row) if rows.len() == usize::try_from(page).unwrap_or(0) => {
                     stretch.after = Some(row.key());
+                    page = (2 * page).min(self.pace.page);
                 }
                 _ => return Ok(replay.end(false)),
             }
@@ -368,6 +380,11 @@ impl Detector {
         self.writes.checkpoints.extend(outcome.puts.iter().map(|put| (ids, packed(put))));
         Ok(())
     }
+}
+
+fn just_before((at, id): Key) -> Key {
+    let last = u128::from_be_bytes(id.0).checked_sub(1);
+    last.map_or((at - 1, EventId([0xff; 16])), |id| (at, EventId(id.to_be_bytes())))
 }
 
 fn just_after((at, id): Key) -> Key {

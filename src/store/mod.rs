@@ -120,6 +120,8 @@ impl Store {
             .pragma("wal_autocheckpoint", WAL_PAGES)
             .pragma("cache_size", "-65536")
             .pragma("temp_store", "memory")
+            // Rows cross from SQLite's thread to ours so many at a time: each crossing costs two switches.
+            .row_buffer_size(1024)
             .page_size(8192);
         let path = options.get_filename().to_path_buf();
         let failed = |error: sqlx::Error| StoreError::Open {
