@@ -15,7 +15,7 @@ use super::screen::{Screen, mention};
 use crate::app;
 use crate::clock::{Clock, SystemClock};
 use crate::model::Incident;
-use crate::simulate::{Label, Settings, Simulation};
+use crate::simulate::{Label, Scenarios, Settings, Simulation, TENANT_ID};
 use crate::standin::graph::{Faults, GraphStandin, Options, Running, Shown};
 use crate::standin::mailbox::{Mail, Mailbox};
 use crate::standin::receiver::Receiver;
@@ -46,7 +46,7 @@ const CONFIG: &str = r#"# Written by `signinel demo`.
 [[source]]
 kind = "graph"
 name = "harbourline"
-tenant_id = "11111111-2222-4333-8444-555555555555"
+tenant_id = "TENANT"
 endpoint = "ENDPOINT"
 sign_in_types = ["managedIdentity", "servicePrincipal", "nonInteractiveUser"]
 backfill = "14d"
@@ -80,7 +80,7 @@ struct World {
     graph: Running,
     mailbox: Mailbox,
     receiver: Receiver,
-    simulation: Simulation,
+    labels: Vec<Label>,
     records: usize,
 }
 
@@ -94,6 +94,7 @@ pub(super) async fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<()> 
     let world = world(args).await?;
     let config = args.dir.join("signinel.toml");
     let text = CONFIG
+        .replace("TENANT", TENANT_ID)
         .replace("ENDPOINT", world.graph.endpoint())
         .replace("MAIL_HOST", &world.mailbox.address().ip().to_string())
         .replace("MAIL_PORT", &world.mailbox.address().port().to_string())
@@ -131,12 +132,13 @@ fn prepare(dir: &Path) -> anyhow::Result<()> {
 async fn world(args: &Args) -> anyhow::Result<World> {
     let now = SystemClock.now();
     let end = now.with_second(0).and_then(|at| at.with_nanosecond(0)).unwrap_or(now);
-    let simulation = Simulation::new(Settings {
+    let simulation = Simulation::new(&Settings {
         days: DAYS,
         identities: args.identities,
         seed: args.seed,
         end,
-        has_scenarios: true,
+        scenarios: Scenarios::All,
+        intensity: 1.0,
     });
     // Graph gives what is older than its backfill to nobody, and what arrives late when it has arrived.
     let shown: Vec<Shown> = simulation
@@ -157,7 +159,7 @@ async fn world(args: &Args) -> anyhow::Result<World> {
         graph: GraphStandin::start(shown, options)?,
         mailbox: Mailbox::start().context("no mailbox can be started on loopback")?,
         receiver: Receiver::start().await.context("no receiver can be started on loopback")?,
-        simulation,
+        labels: simulation.labels(),
         records,
     })
 }
@@ -246,7 +248,7 @@ async fn numbers(
     incidents: &[Incident],
     took: Duration,
 ) -> anyhow::Result<String> {
-    let labels = world.simulation.labels();
+    let labels = world.labels.as_slice();
     let is_told = |label: &&Label| incidents.iter().any(|incident| label.is_told_by(incident));
     let of_rules: Vec<&Label> = labels.iter().filter(|label| !label.rules.is_empty()).collect();
     let found = of_rules.iter().filter(|label| is_told(label)).count();
@@ -266,7 +268,12 @@ async fn numbers(
         world.graph.mishaps(),
     );
     for label in of_rules.iter().filter(|label| !is_told(label)) {
-        writeln!(text, "Not found: {} ({})", label.family, label.name)?;
+        writeln!(
+            text,
+            "Not found: {} ({})",
+            label.family,
+            label.identities.first().map_or("", |identity| &identity.name)
+        )?;
     }
     Ok(text)
 }

@@ -19,7 +19,7 @@ impl Screen {
     pub(super) fn new() -> Self {
         let is_terminal = io::stdout().is_terminal();
         let wants_colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let width = if is_terminal { comfy_width() } else { 100 };
+        let width = if is_terminal { comfy_width() } else { 132 };
         Self { style: Style { colour: is_terminal && wants_colour, width }, out: io::stdout() }
     }
 

@@ -9,7 +9,8 @@ use super::incidents::moment;
 use super::screen::{self, Screen};
 use super::settings::Global;
 use crate::clock::{Clock, SystemClock};
-use crate::simulate::{Settings, Simulation, write};
+use crate::simulate::write::write;
+use crate::simulate::{Scenarios, Settings, Simulation};
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
@@ -33,26 +34,29 @@ pub(super) struct Args {
     /// The last moment: a day or a time (UTC); this hour where it is not given
     #[arg(long, value_parser = moment)]
     end: Option<DateTime<Utc>>,
-    /// Only everyday life with its small faults
-    #[arg(long)]
-    no_scenarios: bool,
+    /// `all`, `none`, or families by name: `stolen_token,wrong_secret`
+    #[arg(long, default_value = "all")]
+    scenarios: Scenarios,
+    /// Everyday sign-ins as a multiple of the usual
+    #[arg(long, default_value_t = 1.0)]
+    intensity: f64,
 }
 
 pub(super) fn run(global: &Global, args: &Args, screen: &mut Screen) -> anyhow::Result<()> {
     let end = args.end.unwrap_or_else(|| this_hour(SystemClock.now()));
-    let simulation = Simulation::new(Settings {
+    let simulation = Simulation::new(&Settings {
         days: args.days,
         identities: args.identities,
         seed: args.seed,
         end,
-        has_scenarios: !args.no_scenarios,
+        scenarios: args.scenarios.clone(),
+        intensity: args.intensity,
     });
     let bar = screen::spinner();
-    let written =
-        write(&simulation, &args.out, |day| bar.set_message(format!("day {day} of {}", args.days)))
-            .map_err(|error| {
-                anyhow::anyhow!("cannot write into {}: {error}", args.out.display())
-            })?;
+    let written = write(&simulation, &args.out, |so_far| {
+        bar.set_message(format!("{} records", so_far.records));
+    })
+    .map_err(|error| anyhow::anyhow!("cannot write into {}: {error}", args.out.display()))?;
     bar.finish_and_clear();
     if global.is_json() {
         return screen.json(&written);
@@ -60,7 +64,7 @@ pub(super) fn run(global: &Global, args: &Args, screen: &mut Screen) -> anyhow::
     screen.text(&format!(
         "{} records in {} files, {} scenarios in labels.json: {}\n\nNext: signinel import {} --no-notify",
         written.records,
-        written.files,
+        written.files.len(),
         written.labels,
         args.out.display(),
         args.out.display()

@@ -1,201 +1,389 @@
-//! The identities: what they are called, what they sign in with, and how often they do what.
+//! The workload identities of Harbourline Freight: what they are called, what they run on, what they
+//! ask for, and how they prove who they are.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::sync::Arc;
+
 use uuid::Uuid;
 
-use super::Settings;
-use super::chance::Chance;
-use super::names::{
-    ARM, EVERYDAY, GRAPH, HOME_NETS, HOSTS, KEY_VAULT, REGIONS, STAGES, Service, USER_ASSIGNED,
-    WORK,
+use super::cadence::Cadence;
+use super::draw::{Draw, Purpose};
+use super::target::{
+    ARM, COSMOS_DB, DEVOPS, EVENT_HUBS, GRAPH, KEY_VAULT, LOG_ANALYTICS, REGISTRY, SERVICE_BUS,
+    SQL, STORAGE, Target,
 };
+use super::tick::DAY;
 use crate::model::SignInType;
+use Cadence::{Business, Daily, Deploys, Hourly, Minutes, Night, Weekly};
+use Proof::{Certificate, Cluster, GitHub, Secret, SystemAssigned, UserAssigned};
 
-/// How often a token is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cadence {
-    /// About once in so many hours: the token is kept that long.
-    Every { hours: u32 },
-    /// Every few minutes: the token is not kept at all.
-    Restless { minutes: u32 },
-    /// A job at this hour of the night.
-    Nightly { hour: u32 },
-    /// A batch on one day of the week (0 is Monday), with many tasks at once.
-    Weekly { weekday: u32, hour: u32, tasks: u32 },
+/// Where a caller sits. All addresses are of the ranges kept free for documentation.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) network: &'static str,
+    pub(super) city: &'static str,
+    pub(super) state: &'static str,
+    pub(super) country: &'static str,
+    pub(super) latitude: &'static str,
+    pub(super) longitude: &'static str,
+    pub(super) system: u32,
 }
 
-/// What it proves itself with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Proof {
-    ManagedIdentity,
-    Secret,
-    Certificate,
-    Federation,
+macro_rules! places {
+    ($($name:ident = $network:literal $city:literal $state:literal $country:literal $latitude:literal $longitude:literal $system:literal;)+) => {
+        $(pub(super) static $name: Place = Place {
+            network: $network, city: $city, state: $state, country: $country,
+            latitude: $latitude, longitude: $longitude, system: $system,
+        };)+
+    };
+}
+
+places! {
+    /* Harbourline's own networks, and the clouds its jobs run in. */
+    ROTTERDAM = "192.0.2." "Rotterdam" "Zuid-Holland" "NL" "51.9225" "4.47917" 64_496;
+    DUBLIN = "198.51.100." "Dublin" "Dublin" "IE" "53.33306" "-6.24889" 8075;
+    BOYDTON = "2001:db8:17::" "Boydton" "Virginia" "US" "36.66767" "-78.3875" 8075;
+    /* Where intruders come from. */
+    HOSTER = "203.0.113." "Chisinau" "Chisinau" "MD" "47.00556" "28.8575" 64_511;
+    SAO_PAULO = "2001:db8:66::" "Sao Paulo" "Sao Paulo" "BR" "-23.5475" "-46.63611" 64_507;
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Address {
+    pub(super) place: &'static Place,
+    pub(super) host: u8,
+}
+
+/// What an application proves itself with.
+#[derive(Clone, Debug)]
+pub(super) enum Credential {
+    /// A managed identity: Azure holds it.
+    Managed,
+    Secret {
+        key_id: Uuid,
+    },
+    Certificate {
+        key_id: Uuid,
+    },
+    Federated {
+        id: Uuid,
+        issuer: &'static str,
+    },
+}
+
+/// An identity as its records show it. Some scenarios change what is shown; they clone it.
+#[derive(Clone, Debug)]
+pub(super) struct Identity {
+    pub(super) kind: SignInType,
+    pub(super) service_principal_id: Option<Uuid>,
+    pub(super) app_id: Uuid,
+    pub(super) name: String,
+    /// Empty for service principals.
+    pub(super) arm_resource_id: String,
+    pub(super) user_assigned: bool,
+    pub(super) credential: Credential,
+    pub(super) address: Option<Address>,
+    /// The account, where a user asks and not a workload.
+    pub(super) user: Option<User>,
+    pub(super) targets: &'static [&'static Target],
+    pub(super) cadence: Cadence,
+    /// Where in the day its habits lie, in ticks.
+    pub(super) phase: i64,
+    pub(super) risk: &'static str,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Identity {
-    pub(super) name: String,
-    pub(super) service_principal_id: Uuid,
-    pub(super) app_id: Uuid,
-    pub(super) proof: Proof,
-    /// Empty for service principals.
-    pub(super) arm_resource_id: String,
-    pub(super) is_user_assigned: bool,
-    /// Empty for managed identities: Entra blanks it.
-    pub(super) ip_address: String,
-    pub(super) credential_key_id: Uuid,
-    pub(super) asks: Vec<(Service, Cadence)>,
-    /// Faults of everyday life, each cured by the next try: so many in a thousand sign-ins.
-    pub(super) flaky: u64,
-    /// When it begins and stops to sign in by itself.
-    pub(super) lives: (DateTime<Utc>, DateTime<Utc>),
-    /// Stretches in which it does nothing by itself, for the script says what it does.
-    pub(super) scripted: Vec<(DateTime<Utc>, DateTime<Utc>)>,
+pub(super) struct User {
+    pub(super) id: Uuid,
+    pub(super) principal_name: String,
+    pub(super) display_name: String,
+    pub(super) home_tenant_id: Uuid,
 }
 
 impl Identity {
-    pub(super) fn sign_in_type(&self) -> SignInType {
-        if self.proof == Proof::ManagedIdentity {
-            SignInType::ManagedIdentity
-        } else {
-            SignInType::ServicePrincipal
-        }
+    pub(super) fn is_managed(&self) -> bool {
+        self.kind == SignInType::ManagedIdentity
     }
 
-    pub(super) fn is_at_work(&self, at: DateTime<Utc>) -> bool {
-        (self.lives.0..self.lives.1).contains(&at)
-            && !self.scripted.iter().any(|(from, to)| (*from..*to).contains(&at))
+    pub(super) fn has_secret(&self) -> bool {
+        matches!(self.credential, Credential::Secret { .. })
+    }
+
+    pub(super) fn has_certificate(&self) -> bool {
+        matches!(self.credential, Credential::Certificate { .. })
+    }
+
+    pub(super) fn is_federated(&self) -> bool {
+        matches!(self.credential, Credential::Federated { .. })
+    }
+
+    pub(super) fn asks_for(&self, target: &Target) -> bool {
+        self.targets.iter().any(|known| known.app_id == target.app_id)
+    }
+
+    /// The same identity after it was deleted and made anew: same name, same place, new ids.
+    pub(super) fn recreated(&self, draw: &mut Draw) -> Self {
+        Self { service_principal_id: Some(draw.guid()), app_id: draw.guid(), ..self.clone() }
+    }
+
+    /// The same identity with a new secret or certificate.
+    pub(super) fn with_new_key(&self, draw: &mut Draw) -> Self {
+        let credential = match &self.credential {
+            Credential::Secret { .. } => Credential::Secret { key_id: draw.guid() },
+            Credential::Certificate { .. } => Credential::Certificate { key_id: draw.guid() },
+            other => other.clone(),
+        };
+        Self { credential, ..self.clone() }
     }
 }
 
-/// One sign-in before it is a record.
-#[derive(Clone, Debug)]
-pub(super) struct SignIn {
-    pub(super) at: DateTime<Utc>,
-    /// Place in the fleet.
-    pub(super) identity: usize,
-    pub(super) kind: SignInType,
-    pub(super) resource: Service,
-    pub(super) code: i64,
-    /// Over what the identity has.
-    pub(super) app_id: Option<Uuid>,
-    pub(super) ip_address: Option<String>,
-    pub(super) country: &'static str,
-    pub(super) credential_key_id: Option<Uuid>,
-    pub(super) user: Option<String>,
+/// How a row of the tables below proves itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proof {
+    SystemAssigned,
+    UserAssigned,
+    Secret,
+    Certificate,
+    GitHub,
+    Cluster,
 }
 
+/// One sort of workload. `{w}` is its work, `{e}` the environment, `{r}` the region.
 #[derive(Debug)]
-pub(super) struct Fleet {
-    pub(super) tenant_id: Uuid,
-    pub(super) subscription_id: Uuid,
-    pub(super) identities: Vec<Identity>,
+pub(super) struct Sort {
+    name: &'static str,
+    provider: &'static str,
+    proof: Proof,
+    targets: &'static [&'static Target],
+    cadence: Cadence,
 }
+
+const fn sort(
+    name: &'static str,
+    provider: &'static str,
+    proof: Proof,
+    targets: &'static [&'static Target],
+    cadence: Cadence,
+) -> Sort {
+    Sort { name, provider, proof, targets, cadence }
+}
+
+const USER_ASSIGNED: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
+
+static MANAGED: [Sort; 14] = [
+    sort(
+        "func-{w}-{e}-{r}",
+        "Microsoft.Web/sites",
+        SystemAssigned,
+        &[&STORAGE, &KEY_VAULT, &SERVICE_BUS],
+        Daily(1),
+    ),
+    sort("id-{w}-{e}", USER_ASSIGNED, UserAssigned, &[&STORAGE, &SQL], Daily(2)),
+    sort(
+        "id-{w}-worker-{e}",
+        USER_ASSIGNED,
+        UserAssigned,
+        &[&SERVICE_BUS, &STORAGE, &KEY_VAULT],
+        Daily(1),
+    ),
+    sort(
+        "vm-{w}-{e}-01",
+        "Microsoft.Compute/virtualMachines",
+        SystemAssigned,
+        &[&ARM, &LOG_ANALYTICS],
+        Daily(1),
+    ),
+    sort("id-aks-kubelet-{w}-{e}", USER_ASSIGNED, UserAssigned, &[&REGISTRY, &KEY_VAULT], Hourly),
+    sort("app-{w}-{e}-{r}", "Microsoft.Web/sites", SystemAssigned, &[&SQL, &KEY_VAULT], Daily(2)),
+    sort(
+        "aa-{w}-{e}",
+        "Microsoft.Automation/automationAccounts",
+        SystemAssigned,
+        &[&ARM, &LOG_ANALYTICS, &GRAPH],
+        Night,
+    ),
+    sort(
+        "logic-{w}-{e}",
+        "Microsoft.Logic/workflows",
+        SystemAssigned,
+        &[&KEY_VAULT, &SERVICE_BUS],
+        Business(9),
+    ),
+    sort(
+        "ca-{w}-{e}-{r}",
+        "Microsoft.App/containerApps",
+        SystemAssigned,
+        &[&SERVICE_BUS, &STORAGE],
+        Daily(2),
+    ),
+    sort(
+        "adf-{w}-{e}",
+        "Microsoft.DataFactory/factories",
+        SystemAssigned,
+        &[&STORAGE, &SQL, &KEY_VAULT],
+        Night,
+    ),
+    sort(
+        "aks-{w}-{e}-{r}",
+        "Microsoft.ContainerService/managedClusters",
+        SystemAssigned,
+        &[&ARM],
+        Hourly,
+    ),
+    sort(
+        "func-{w}-events-{e}",
+        "Microsoft.Web/sites",
+        SystemAssigned,
+        &[&EVENT_HUBS, &COSMOS_DB],
+        Business(6),
+    ),
+    sort(
+        "vmss-{w}-{e}",
+        "Microsoft.Compute/virtualMachineScaleSets",
+        SystemAssigned,
+        &[&STORAGE, &LOG_ANALYTICS],
+        Daily(3),
+    ),
+    sort(
+        "mlw-{w}-{e}",
+        "Microsoft.MachineLearningServices/workspaces",
+        SystemAssigned,
+        &[&STORAGE, &REGISTRY, &ARM],
+        Weekly,
+    ),
+];
+
+static PRINCIPALS: [Sort; 12] = [
+    sort("sp-{w}-sync-{e}", "", Secret, &[&GRAPH, &STORAGE], Minutes(12)),
+    sort("gh-{w}-deploy-{e}", "", GitHub, &[&ARM, &REGISTRY], Deploys),
+    sort("sp-{w}-backup-{e}", "", Certificate, &[&STORAGE, &KEY_VAULT], Hourly),
+    sort("sp-{w}-reports-{e}", "", Secret, &[&SQL], Business(14)),
+    sort("wi-{w}-{e}", "", Cluster, &[&KEY_VAULT, &SERVICE_BUS], Hourly),
+    sort("sp-{w}-connector-{e}", "", Secret, &[&SERVICE_BUS, &SQL], Minutes(5)),
+    sort("sp-{w}-gateway-{e}", "", Certificate, &[&KEY_VAULT], Minutes(30)),
+    sort("sp-{w}-export-{e}", "", Secret, &[&STORAGE], Hourly),
+    sort("gh-{w}-infra-{e}", "", GitHub, &[&ARM], Deploys),
+    sort("sp-{w}-scanner-{e}", "", Secret, &[&DEVOPS, &LOG_ANALYTICS], Night),
+    sort("sp-{w}-sap-{e}", "", Certificate, &[&SERVICE_BUS, &STORAGE], Hourly),
+    sort("sp-{w}-portal-{e}", "", Secret, &[&COSMOS_DB, &STORAGE], Minutes(15)),
+];
+
+const WORKS: [&str; 24] = [
+    "orders", "billing", "berths", "customs", "tracking", "pricing", "fleet", "manifest",
+    "dispatch", "invoices", "crew", "cargo", "quotes", "claims", "bookings", "fuel", "weather",
+    "ledger", "partners", "catalog", "returns", "routing", "payroll", "yard",
+];
+const ENVIRONMENTS: [&str; 4] = ["prod", "prod", "test", "dev"];
+const REGIONS: [&str; 3] = ["weu", "neu", "gwc"];
+
+/// The identities of one tenant, by number.
+#[derive(Debug)]
+pub(super) struct Fleet(pub(super) Vec<Arc<Identity>>);
 
 impl Fleet {
-    pub(super) fn new(settings: &Settings) -> Self {
-        let mut chance = Chance::of(settings.seed, &[0]);
-        let (tenant_id, subscription_id) = (chance.guid(), chance.guid());
-        let start = settings.end - TimeDelta::days(i64::from(settings.days));
-        let mut fleet = Self { tenant_id, subscription_id, identities: Vec::new() };
-        for place in 0..settings.identities {
-            let mut chance = Chance::of(settings.seed, &[0, u64::from(place)]);
-            let identity = fleet.identity(place, (start, settings.end), &mut chance);
-            fleet.identities.push(identity);
-        }
-        fleet
-    }
-
-    fn identity(
-        &self,
-        place: u32,
-        lives: (DateTime<Utc>, DateTime<Utc>),
-        chance: &mut Chance,
-    ) -> Identity {
-        let round = place as usize / WORK.len();
-        let work = WORK[place as usize % WORK.len()];
-        let is_managed = place % 10 < 7;
-        let stage = if round == 0 { "prod" } else { STAGES[round % STAGES.len()] };
-        let region = chance.pick(&REGIONS);
-        let nth = if round < 3 { String::new() } else { format!("-{:03}", round - 2) };
-        let (name, arm_resource_id, is_user_assigned) = if is_managed {
-            let host = chance.pick(&HOSTS);
-            let is_user_assigned = chance.per_mille(300);
-            let prefix = if is_user_assigned { "id" } else { host.prefix };
-            let name = format!("{prefix}-{work}-{stage}-{region}{nth}");
-            let provider = if is_user_assigned { USER_ASSIGNED } else { host.provider };
-            let arm = format!(
-                "/subscriptions/{}/resourcegroups/rg-{work}-{stage}/providers/{provider}/{name}",
-                self.subscription_id
-            );
-            (name, arm, is_user_assigned)
-        } else {
-            (format!("sp-{work}-{stage}{nth}"), String::new(), false)
-        };
-        let proof = match (is_managed, place % 10) {
-            (true, _) => Proof::ManagedIdentity,
-            (false, 7) => Proof::Secret,
-            (false, 8) => Proof::Certificate,
-            (false, _) => Proof::Federation,
-        };
-        Identity {
-            name,
-            service_principal_id: chance.guid(),
-            app_id: chance.guid(),
-            proof,
-            arm_resource_id,
-            is_user_assigned,
-            ip_address: if is_managed {
-                String::new()
-            } else {
-                format!("{}.{}", chance.pick(&HOME_NETS), 1 + chance.below(254))
-            },
-            credential_key_id: chance.guid(),
-            asks: asks(is_managed, chance),
-            flaky: if chance.per_mille(150) { 8 } else { 1 },
-            lives,
-            scripted: Vec::new(),
-        }
-    }
-
-    /// Adds an identity that the script needs; gives its place.
-    pub(super) fn add(&mut self, identity: Identity) -> usize {
-        self.identities.push(identity);
-        self.identities.len() - 1
+    pub(super) fn new(seed: u64, identities: u32) -> Self {
+        Self((0..identities).map(|number| Arc::new(identity(seed, number))).collect())
     }
 }
 
-/// What an identity asks for: one or two services, and now and then one that has power over others.
-fn asks(is_managed: bool, chance: &mut Chance) -> Vec<(Service, Cadence)> {
-    let mut asks = vec![(*chance.pick(&EVERYDAY), cadence(is_managed, chance))];
-    if chance.per_mille(500) {
-        let other = *chance.pick(&EVERYDAY);
-        if other != asks[0].0 {
-            asks.push((other, cadence(is_managed, chance)));
-        }
-    }
-    if chance.per_mille(350) {
-        let service = *chance.pick(&[ARM, KEY_VAULT, GRAPH]);
-        asks.push((service, Cadence::Every { hours: if is_managed { 24 } else { 1 } }));
-    }
-    asks
+/// Seven of ten are managed identities. The sort follows from the number and not from chance, so that
+/// a small fleet has some of every sort.
+fn identity(seed: u64, number: u32) -> Identity {
+    let (ten, place) = (number / 10, number % 10);
+    let (round, sort) = if place < 7 {
+        let row = ten * 7 + place;
+        (row / 14, &MANAGED[row as usize % MANAGED.len()])
+    } else {
+        let row = ten * 3 + (place - 7);
+        (row / 12, &PRINCIPALS[row as usize % PRINCIPALS.len()])
+    };
+    made(sort, round, &mut Draw::new(seed, Purpose::Identity, u64::from(number), 0))
 }
 
-fn cadence(is_managed: bool, chance: &mut Chance) -> Cadence {
-    let hour = u32::try_from(chance.below(6)).unwrap_or(0);
-    match (chance.below(100), is_managed) {
-        (0..=59, true) => Cadence::Every { hours: 24 },
-        (60..=84, true) => Cadence::Every { hours: 8 },
-        (0..=54, false) => Cadence::Every { hours: 1 },
-        (55..=69, false) => Cadence::Restless { minutes: 10 },
-        (85..=92, _) => Cadence::Nightly { hour },
-        (93..=96, _) => Cadence::Weekly {
-            weekday: u32::try_from(chance.below(7)).unwrap_or(0),
-            hour,
-            tasks: 12 + u32::try_from(chance.below(20)).unwrap_or(0),
+fn made(sort: &'static Sort, round: u32, draw: &mut Draw) -> Identity {
+    let work = *draw.pick(&WORKS);
+    let environment = *draw.pick(&ENVIRONMENTS);
+    let region = *draw.pick(&REGIONS);
+    let mut name =
+        sort.name.replace("{w}", work).replace("{e}", environment).replace("{r}", region);
+    // Real estates number what they have many of.
+    if round > 0 {
+        name = format!("{name}-{round:02}");
+    }
+    let managed = matches!(sort.proof, SystemAssigned | UserAssigned);
+    let arm_resource_id = if managed {
+        arm_resource_id(&draw.guid(), &format!("rg-{work}-{environment}"), sort.provider, &name)
+    } else {
+        String::new()
+    };
+    let place = match sort.proof {
+        GitHub => &BOYDTON,
+        Cluster => &DUBLIN,
+        _ => *draw.pick(&[&ROTTERDAM, &DUBLIN]),
+    };
+    let host = u8::try_from(10 + draw.below(200)).expect("below 210");
+    Identity {
+        kind: if managed { SignInType::ManagedIdentity } else { SignInType::ServicePrincipal },
+        service_principal_id: Some(draw.guid()),
+        app_id: draw.guid(),
+        name,
+        arm_resource_id,
+        user_assigned: sort.proof == UserAssigned,
+        credential: credential(sort.proof, draw),
+        address: (!managed).then_some(Address { place, host }),
+        user: None,
+        targets: sort.targets,
+        cadence: sort.cadence,
+        phase: draw.between(0, DAY),
+        risk: if draw.percent(15) { "low" } else { "none" },
+    }
+}
+
+fn credential(proof: Proof, draw: &mut Draw) -> Credential {
+    match proof {
+        SystemAssigned | UserAssigned => Credential::Managed,
+        Secret => Credential::Secret { key_id: draw.guid() },
+        Certificate => Credential::Certificate { key_id: draw.guid() },
+        GitHub => Credential::Federated {
+            id: draw.guid(),
+            issuer: "https://token.actions.githubusercontent.com",
         },
-        (97..=99, _) => Cadence::Restless { minutes: 30 },
-        _ => Cadence::Every { hours: 4 },
+        Cluster => Credential::Federated {
+            id: draw.guid(),
+            issuer: "https://westeurope.oic.prod-aks.azure.com/7c1e5b0a-3d92-4f0e-9a41-5e8b6d20c3f7/",
+        },
+    }
+}
+
+pub(super) fn arm_resource_id(
+    subscription: &Uuid,
+    group: &str,
+    provider: &str,
+    name: &str,
+) -> String {
+    format!("/subscriptions/{subscription}/resourcegroups/{group}/providers/{provider}/{name}")
+}
+
+/// A managed identity that no table has: scenarios bring some along.
+pub(super) fn newcomer(
+    name: String,
+    provider: &str,
+    targets: &'static [&'static Target],
+    draw: &mut Draw,
+) -> Identity {
+    let arm_resource_id = arm_resource_id(&draw.guid(), "rg-platform-prod", provider, &name);
+    Identity {
+        kind: SignInType::ManagedIdentity,
+        service_principal_id: Some(draw.guid()),
+        app_id: draw.guid(),
+        name,
+        arm_resource_id,
+        user_assigned: false,
+        credential: Credential::Managed,
+        address: None,
+        user: None,
+        targets,
+        cadence: Daily(1),
+        phase: draw.between(0, DAY),
+        risk: "none",
     }
 }

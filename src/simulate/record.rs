@@ -1,162 +1,353 @@
-//! Writes a sign-in as Graph does: the beta `signIn` resource with all that is empty for workloads.
-//!
-//! Source: `resources/signin.md` of the Graph beta reference; which fields are blank follows published
-//! records.
+//! Writes one sign-in as a page of Graph's beta `signIns` has it, byte for byte.
 
 use std::fmt::Write;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::SecondsFormat;
+use chrono::Datelike;
+use uuid::Uuid;
 
-use super::chance::Chance;
-use super::fleet::{Fleet, Identity, Proof, SignIn};
+use super::Attempt;
+use super::TENANT_ID;
+use super::fleet::{Address, Credential, Identity};
+use super::target::failure_reason;
+use super::tick;
 use crate::model::SignInType;
 
-/// The tenant that owns Microsoft's own services.
-const MICROSOFT: &str = "f8cdef31-a31e-4b4a-93e4-5f571e91255a";
+/// About the length of a record.
+pub(super) const USUAL_LENGTH: usize = 2_560;
 
-/// Parts that are the same for every workload, in the order in which Graph gives them.
-const NOTHING_OF_A_USER: &str = r#""riskDetail":"none","riskLevelAggregated":"none","riskLevelDuringSignIn":"none","riskState":"none","riskEventTypes_v2":[],"flaggedForReview":false,"authenticationProtocol":"none","signInTokenProtectionStatus":"none","isThroughGlobalSecureAccess":false,"agent":{"agentType":"notAgentic","parentAppId":null},"deviceDetail":{"deviceId":"","displayName":null,"operatingSystem":null,"browser":null,"isCompliant":false,"isManaged":false,"trustType":null},"appliedConditionalAccessPolicies":[],"authenticationContextClassReferences":[],"authenticationProcessingDetails":[],"authenticationDetails":[]"#;
+const NOTHING_APPLIED: &str = r#""appliedConditionalAccessPolicies":[],"#;
+const BLOCKED: &str = concat!(
+    r#""appliedConditionalAccessPolicies":[{"id":"808d1fe8-2d23-4a7e-93df-f356d99d0c09","#,
+    r#""displayName":"Workloads only from our networks","enforcedGrantControls":["Block"],"#,
+    r#""enforcedSessionControls":[],"result":"failure","conditionsSatisfied":"application,location","#,
+    r#""conditionsNotSatisfied":"none"}],"#,
+);
 
-/// The record on one line.
-pub(super) fn json(fleet: &Fleet, sign_in: &SignIn, chance: &mut Chance) -> String {
-    let identity = &fleet.identities[sign_in.identity];
-    let id = chance.guid();
-    let mut json = String::with_capacity(2_700);
-    write(&mut json, fleet, sign_in, identity, id, chance).expect("a string takes everything");
-    json
+/// Appends the record of an attempt.
+pub(super) fn write(out: &mut String, attempt: &Attempt) {
+    let mut record = Record { out, attempt, who: &attempt.who };
+    record.head();
+    record.caller();
+    record.proof();
+    record.resource();
+    record.identity();
+    record.outcome();
+    record.tail();
 }
 
-fn write(
-    json: &mut String,
-    fleet: &Fleet,
-    sign_in: &SignIn,
-    identity: &Identity,
-    id: uuid::Uuid,
-    chance: &mut Chance,
-) -> std::fmt::Result {
-    let is_user = !sign_in.kind.is_workload();
-    let at = sign_in.at.to_rfc3339_opts(SecondsFormat::Micros, true);
-    let app_id = sign_in.app_id.unwrap_or(identity.app_id);
-    let name = &identity.name;
-    let tenant = fleet.tenant_id;
-    let token = URL_SAFE_NO_PAD.encode(id.to_bytes_le());
-    let ip = sign_in.ip_address.as_ref().unwrap_or(&identity.ip_address);
-    let user = sign_in.user.as_deref().unwrap_or_default();
-    let user_json = if is_user { format!("\"{user}\"") } else { "null".to_owned() };
-    // An application that the tenant does not know has neither a principal nor a name there.
-    let is_unknown = sign_in.app_id.is_some() && !is_user;
-    let (principal, shown) = if is_user || is_unknown {
-        (String::new(), "")
-    } else {
-        (identity.service_principal_id.to_string(), name.as_str())
-    };
-    write!(
-        json,
-        r#"{{"id":"{id}","createdDateTime":"{at}","userDisplayName":{user_json},"userPrincipalName":{user_json},"userId":"","appId":"{app_id}","appDisplayName":"{shown}","ipAddress":"{ip}","clientAppUsed":null,"userAgent":null,"correlationId":"{}","conditionalAccessStatus":"{}","originalRequestId":"{id}","isInteractive":false,"tokenIssuerName":"","tokenIssuerType":"AzureAD","clientCredentialType":"{}","processingTimeInMilliseconds":{},"#,
-        chance.guid(),
-        if sign_in.code == 53003 { "failure" } else { "notApplied" },
-        credential_type(identity, is_user),
-        20 + chance.below(280),
-    )?;
-    write!(
-        json,
-        r#""resourceDisplayName":"{}","resourceId":"{}","resourceTenantId":"{tenant}","homeTenantId":"{tenant}","servicePrincipalName":"{shown}","signInEventTypes":["{}"],"servicePrincipalId":"{principal}","federatedCredentialId":"{}","userType":null,"autonomousSystemNumber":{},"crossTenantAccessType":"none","servicePrincipalCredentialKeyId":"{}","servicePrincipalCredentialThumbprint":"","uniqueTokenIdentifier":"{token}","incomingTokenType":"none","resourceServicePrincipalId":"{}","appOwnerTenantId":"{tenant}","resourceOwnerTenantId":"{MICROSOFT}","#,
-        sign_in.resource.name,
-        sign_in.resource.id,
-        sign_in.kind,
-        federated(identity),
-        if ip.is_empty() { "null".to_owned() } else { autonomous_system(ip).to_string() },
-        credential_key(identity, sign_in),
-        resource_principal(fleet, sign_in),
-    )?;
-    json.push_str(NOTHING_OF_A_USER);
-    let (country, city) =
-        if ip.is_empty() { ("", "") } else { (sign_in.country, city(sign_in.country)) };
-    write!(
-        json,
-        r#","status":{{"errorCode":{},"failureReason":"{}","additionalDetails":null}},"location":{{"city":"{city}","state":"{city}","countryOrRegion":"{country}","geoCoordinates":{{"altitude":null,"latitude":0.0,"longitude":0.0}}}},"managedServiceIdentity":{}}}"#,
-        sign_in.code,
-        reason(sign_in.code),
-        managed(identity, is_unknown),
-    )
+struct Record<'o> {
+    out: &'o mut String,
+    attempt: &'o Attempt,
+    who: &'o Identity,
 }
 
-fn credential_type(identity: &Identity, is_user: bool) -> &'static str {
-    match identity.proof {
-        _ if is_user => "none",
-        Proof::ManagedIdentity => "managedIdentity",
-        Proof::Secret => "clientSecret",
-        Proof::Certificate => "certificate",
-        Proof::Federation => "federatedIdentityCredential",
+impl Record<'_> {
+    fn raw(&mut self, text: &str) {
+        self.out.push_str(text);
     }
-}
 
-fn credential_key(identity: &Identity, sign_in: &SignIn) -> String {
-    match identity.proof {
-        Proof::Secret | Proof::Certificate if sign_in.kind == SignInType::ServicePrincipal => {
-            sign_in.credential_key_id.unwrap_or(identity.credential_key_id).to_string()
+    /// `"key":"value",` where the value needs no escaping.
+    fn plain(&mut self, key: &str, value: &str) {
+        self.raw("\"");
+        self.raw(key);
+        self.raw("\":\"");
+        self.raw(value);
+        self.raw("\",");
+    }
+
+    fn text(&mut self, key: &str, value: &str) {
+        self.raw("\"");
+        self.raw(key);
+        self.raw("\":\"");
+        escape(self.out, value);
+        self.raw("\",");
+    }
+
+    fn guid(&mut self, key: &str, value: Option<Uuid>) {
+        let mut buffer = [0; 36];
+        let text = value.map_or("", |guid| guid.hyphenated().encode_lower(&mut buffer));
+        self.plain(key, text);
+    }
+
+    fn is_user(&self) -> bool {
+        self.who.user.is_some()
+    }
+
+    fn head(&mut self) {
+        self.raw("{");
+        self.guid("id", Some(Uuid::from_bytes(self.attempt.id)));
+        self.raw("\"createdDateTime\":\"");
+        moment(self.out, self.attempt.at);
+        self.raw("\",");
+        let user = self.who.user.as_ref();
+        self.text("userDisplayName", user.map_or("", |user| &user.display_name));
+        self.text("userPrincipalName", user.map_or("", |user| &user.principal_name));
+        self.guid("userId", user.map(|user| user.id));
+        self.guid("appId", Some(self.who.app_id));
+        self.text("appDisplayName", &self.who.name);
+    }
+
+    fn caller(&mut self) {
+        match self.who.address {
+            None => self.plain("ipAddress", ""),
+            Some(Address { place, host }) => {
+                self.raw("\"ipAddress\":\"");
+                self.raw(place.network);
+                if place.network.ends_with(':') {
+                    write!(self.out, "{host:x}").expect("a string takes all");
+                } else {
+                    number(self.out, host.into());
+                }
+                self.raw("\",");
+            }
         }
-        _ => String::new(),
+        self.raw(if self.is_user() {
+            concat!(
+                r#""clientAppUsed":"Mobile Apps and Desktop clients","#,
+                r#""userAgent":"Mozilla/5.0 (Windows NT 10.0; Win64; x64)","#
+            )
+        } else {
+            r#""clientAppUsed":null,"userAgent":null,"#
+        });
+        self.guid("correlationId", Some(self.attempt.correlation_id));
+        self.plain(
+            "conditionalAccessStatus",
+            if self.attempt.code == 53_003 { "failure" } else { "notApplied" },
+        );
+        self.raw(r#""isInteractive":false,"tokenIssuerType":"AzureAD","#);
+    }
+
+    fn proof(&mut self) {
+        let kind = match &self.who.credential {
+            Credential::Managed => "none",
+            Credential::Secret { .. } => "clientSecret",
+            Credential::Certificate { .. } => "clientAssertion",
+            Credential::Federated { .. } => "federatedIdentityCredential",
+        };
+        self.plain("clientCredentialType", kind);
+        self.raw("\"processingTimeInMilliseconds\":");
+        // From the id, so that it needs no draw of its own.
+        number(self.out, 40 + u32::from(self.attempt.id[1]));
+        self.raw(",\"riskDetail\":\"none\",");
+        self.plain("riskLevelAggregated", self.who.risk);
+        self.plain("riskLevelDuringSignIn", self.who.risk);
+        self.raw(r#""riskState":"none","riskEventTypes_v2":[],"#);
+        let (key, thumbprint, federated) = match &self.who.credential {
+            // The service finds no key to name where the application or its secret is not known.
+            Credential::Secret { .. } if matches!(self.attempt.code, 7_000_215 | 700_016) => {
+                (None, None, None)
+            }
+            Credential::Secret { key_id } => (Some(*key_id), None, None),
+            Credential::Certificate { key_id } => (Some(*key_id), Some(*key_id), None),
+            Credential::Federated { id, .. } if self.attempt.code == 0 => (None, None, Some(*id)),
+            Credential::Federated { .. } | Credential::Managed => (None, None, None),
+        };
+        self.guid("servicePrincipalCredentialKeyId", key);
+        self.raw("\"servicePrincipalCredentialThumbprint\":\"");
+        if let Some(key) = thumbprint {
+            let mut buffer = [0; 32];
+            self.out.push_str(key.simple().encode_upper(&mut buffer));
+            // 20 bytes in all, as SHA-1 has.
+            let (high, _) = key.as_u64_pair();
+            write!(self.out, "{:08X}", high >> 32).expect("a string takes all");
+        }
+        self.raw("\",");
+        self.guid("federatedCredentialId", federated);
+    }
+
+    fn resource(&mut self) {
+        let target = self.attempt.target;
+        self.plain("resourceDisplayName", target.name);
+        self.plain("resourceId", target.app_id);
+        self.plain("resourceServicePrincipalId", target.object_id);
+        self.plain("resourceTenantId", TENANT_ID);
+        match &self.who.user {
+            Some(user) => self.guid("homeTenantId", Some(user.home_tenant_id)),
+            None => self.plain("homeTenantId", TENANT_ID),
+        }
+        self.plain("appOwnerTenantId", TENANT_ID);
+    }
+
+    fn identity(&mut self) {
+        self.raw(
+            r#""authenticationMethodsUsed":[],"authenticationRequirement":"singleFactorAuthentication","signInIdentifier":"","#,
+        );
+        let of_a_user = self.is_user();
+        self.text("servicePrincipalName", if of_a_user { "" } else { &self.who.name });
+        self.raw("\"signInEventTypes\":[\"");
+        self.raw(self.who.kind.as_str());
+        self.raw("\"],");
+        self.guid("servicePrincipalId", self.who.service_principal_id);
+        self.raw(if of_a_user { r#""userType":"guest","# } else { r#""userType":null,"# });
+        self.raw(
+            r#""flaggedForReview":false,"isTenantRestricted":false,"autonomousSystemNumber":"#,
+        );
+        match self.who.address {
+            None => self.raw("null"),
+            Some(Address { place, .. }) => number(self.out, place.system),
+        }
+        let crossing = if of_a_user { "b2bCollaboration" } else { "none" };
+        self.raw(",");
+        self.plain("crossTenantAccessType", crossing);
+        self.raw("\"uniqueTokenIdentifier\":\"");
+        token_identifier(self.out, self.attempt.id);
+        self.raw("\",");
+        self.plain("incomingTokenType", if of_a_user { "refreshToken" } else { "none" });
+        self.plain("authenticationProtocol", "none");
+        self.raw(r#""signInTokenProtectionStatus":"none","sessionId":"","#);
+    }
+
+    fn outcome(&mut self) {
+        self.raw("\"status\":{\"errorCode\":");
+        number(self.out, u32::try_from(self.attempt.code).unwrap_or(0));
+        self.raw(",");
+        self.plain("failureReason", failure_reason(self.attempt.code));
+        self.raw(concat!(
+            r#""additionalDetails":null},"deviceDetail":{"deviceId":"","displayName":"","operatingSystem":"","#,
+            r#""browser":"","isCompliant":false,"isManaged":false,"trustType":""},"location":{"#
+        ));
+        match self.who.address {
+            None => self.raw(concat!(
+                r#""city":"","state":"","countryOrRegion":"","geoCoordinates":"#,
+                r#"{"altitude":null,"latitude":0.0,"longitude":0.0}},"#
+            )),
+            Some(Address { place, .. }) => {
+                self.plain("city", place.city);
+                self.plain("state", place.state);
+                self.plain("countryOrRegion", place.country);
+                self.raw(r#""geoCoordinates":{"altitude":null,"latitude":"#);
+                self.raw(place.latitude);
+                self.raw(",\"longitude\":");
+                self.raw(place.longitude);
+                self.raw("}},");
+            }
+        }
+        self.raw(if self.attempt.code == 53_003 { BLOCKED } else { NOTHING_APPLIED });
+    }
+
+    fn tail(&mut self) {
+        self.raw(r#""authenticationProcessingDetails":["#);
+        if !self.who.is_managed() {
+            self.raw(r#"{"key":"Azure AD App Authentication Library","value":"Family: MSAL Library: MSAL.NetCore 4.66.1"}"#);
+        }
+        self.raw(concat!(
+            r#"],"networkLocationDetails":[],"authenticationDetails":[],"sessionLifetimePolicies":[],"#,
+            r#""agent":{"agentType":"notAgentic","parentAppId":null},"managedServiceIdentity":{"msiType":""#
+        ));
+        self.raw(match (self.who.kind, self.who.user_assigned) {
+            (SignInType::ManagedIdentity, false) => "systemAssigned",
+            (SignInType::ManagedIdentity, true) => "userAssigned",
+            _ => "none",
+        });
+        self.raw("\",");
+        self.text("associatedResourceId", &self.who.arm_resource_id);
+        self.raw("\"federatedTokenId\":\"\",\"federatedTokenIssuer\":\"");
+        if let Credential::Federated { issuer, .. } = &self.who.credential {
+            self.raw(issuer);
+        }
+        self.raw("\"}}");
     }
 }
 
-fn federated(identity: &Identity) -> String {
-    match identity.proof {
-        Proof::Federation => identity.credential_key_id.to_string(),
-        _ => String::new(),
+/// A time with up to seven digits of a second, without the zeros at its end.
+fn moment(out: &mut String, ticks: i64) {
+    let day = tick::to_time(tick::day_of(ticks) * tick::DAY).date_naive();
+    padded(out, u32::try_from(day.year()).unwrap_or(0), 4);
+    out.push('-');
+    padded(out, day.month(), 2);
+    out.push('-');
+    padded(out, day.day(), 2);
+    let within = ticks.rem_euclid(tick::DAY);
+    for (mark, unit, round) in
+        [('T', tick::HOUR, 24), (':', tick::MINUTE, 60), (':', tick::SECOND, 60)]
+    {
+        out.push(mark);
+        padded(out, u32::try_from(within / unit % round).expect("at most 59"), 2);
     }
-}
-
-/// The same for a service in a tenant, always.
-fn resource_principal(fleet: &Fleet, sign_in: &SignIn) -> uuid::Uuid {
-    let service = u128::from_str_radix(&sign_in.resource.id.replace('-', ""), 16).unwrap_or(0);
-    uuid::Builder::from_random_bytes((service ^ fleet.tenant_id.as_u128()).to_be_bytes())
-        .into_uuid()
-}
-
-fn managed(identity: &Identity, is_unknown: bool) -> String {
-    let kind = match identity.proof {
-        Proof::ManagedIdentity if identity.is_user_assigned => "userAssigned",
-        Proof::ManagedIdentity => "systemAssigned",
-        _ => "none",
-    };
-    let arm = if is_unknown { "" } else { &identity.arm_resource_id };
-    format!(
-        r#"{{"msiType":"{kind}","associatedResourceId":"{arm}","federatedTokenId":null,"federatedTokenIssuer":null}}"#
-    )
-}
-
-/// Of the ranges kept for documentation (RFC 5398).
-fn autonomous_system(ip: &str) -> u32 {
-    64_496 + u32::from(ip.as_bytes().first().copied().unwrap_or(0)) % 16
-}
-
-fn city(country: &str) -> &'static str {
-    match country {
-        "NL" => "Rotterdam",
-        "SE" => "Gothenburg",
-        "BR" => "Santos",
-        _ => "",
+    let fraction = u32::try_from(within % tick::SECOND).expect("seven digits");
+    if fraction > 0 {
+        out.push('.');
+        padded(out, fraction, 7);
+        out.truncate(out.trim_end_matches('0').len());
     }
+    out.push('Z');
 }
 
-/// In Graph's place for it, in our words.
-fn reason(code: i64) -> &'static str {
-    match code {
-        0 => "Other.",
-        700_016 => "The application was not found in the directory.",
-        50_020 => "The user's account does not exist in the tenant and cannot use the application.",
-        7_000_215 => "The client secret is not the right one.",
-        7_000_222 => "The client secret is expired.",
-        1_000_502 => "The certificate is not within its time of validity.",
-        700_213 => "No federated credential of the application matches the subject of the token.",
-        7_000_112 => "The application is disabled.",
-        500_011 => "The resource was not found in the tenant.",
-        53_003 => "Access was blocked by a Conditional Access policy.",
-        90_033 | 90_025 => "A transient error occurred; try again.",
-        50_196 => "The client made the same request in a loop.",
-        _ => "The request failed.",
+fn number(out: &mut String, value: u32) {
+    let digits = value.checked_ilog10().map_or(1, |log| log as usize + 1);
+    padded(out, value, digits);
+}
+
+fn padded(out: &mut String, mut value: u32, digits: usize) {
+    let mut buffer = [b'0'; 10];
+    for place in buffer[..digits].iter_mut().rev() {
+        *place = b'0' + u8::try_from(value % 10).expect("one digit");
+        value /= 10;
+    }
+    out.push_str(str::from_utf8(&buffer[..digits]).expect("digits are ASCII"));
+}
+
+/// `uniqueTokenIdentifier` is the id again: its bytes in the order of a Windows GUID, in base64url.
+fn token_identifier(out: &mut String, id: [u8; 16]) {
+    use base64::Engine;
+    let bytes = Uuid::from_bytes(id).to_bytes_le();
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode_string(bytes, out);
+}
+
+fn escape(out: &mut String, value: &str) {
+    let mut rest = value;
+    while let Some(at) = rest.find(|c: char| c == '"' || c == '\\' || c < ' ') {
+        out.push_str(&rest[..at]);
+        let special = rest.as_bytes()[at];
+        match special {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            _ => write!(out, "\\u{special:04x}").expect("a string takes all"),
+        }
+        rest = &rest[at + 1..];
+    }
+    out.push_str(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_written_without_needless_digits() {
+        let cases = [
+            (0, "1970-01-01T00:00:00Z"),
+            (17_953_056_001_234_500, "2026-11-22T00:00:00.12345Z"),
+            (17_953_056_001_234_567 - 17_953_056_000_000_000, "1970-01-01T00:00:00.1234567Z"),
+        ];
+        for (ticks, expected) in cases {
+            let mut out = String::new();
+            moment(&mut out, ticks);
+            assert_eq!(out.parse::<chrono::DateTime<chrono::Utc>>().unwrap(), tick::to_time(ticks));
+            if ticks < tick::DAY {
+                assert_eq!(out, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn what_json_forbids_in_a_string_is_escaped() {
+        for text in ["plain", "a \"quoted\" name", "C:\\jobs", "tab\tand\nline", "Überfähre ⛴"]
+        {
+            let mut out = String::from("\"");
+            escape(&mut out, text);
+            out.push('"');
+            assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn the_token_identifier_is_the_id_in_the_order_of_windows() {
+        let mut out = String::new();
+        token_identifier(
+            &mut out,
+            Uuid::from_u128(0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10).into_bytes(),
+        );
+        assert_eq!(out, "BAMCAQYFCAcJCgsMDQ4PEA");
     }
 }

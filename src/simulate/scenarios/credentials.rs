@@ -1,98 +1,63 @@
-//! What service principals prove themselves with, refused.
+//! Credentials that stop working without anybody's ill will.
 
-use chrono::TimeDelta;
+use std::ops::Range;
+use std::sync::Arc;
 
-use super::{Act, Stage};
-use crate::simulate::fleet::Proof;
+use super::act::Act;
+use crate::simulate::tick::{HOUR, MINUTE, SECOND};
 
-/// One way to be refused.
-struct Refusal {
-    family: &'static str,
-    proof: Proof,
-    rules: &'static [&'static str],
-    code: i64,
-    /// Before the end.
-    hours: i64,
-    /// Between two tries.
-    seconds: i64,
-    tries: i32,
-    /// Until somebody mends it.
-    mended: Option<i64>,
+/// Slow retries all through the morning, until somebody rotates the secret.
+pub(super) fn secret_expired(act: &mut Act) {
+    let lasting = act.draw.between(7 * HOUR, 9 * HOUR);
+    renewed(act, lasting, &(25 * MINUTE..55 * MINUTE), 7_000_222);
 }
 
-const REFUSALS: [Refusal; 6] = [
-    Refusal {
-        family: "secret_expired",
-        proof: Proof::Secret,
-        rules: &["credential_rejected_streak"],
-        code: 7_000_222,
-        hours: 92,
-        seconds: 2_700,
-        tries: 12,
-        mended: Some(10),
-    },
-    Refusal {
-        family: "wrong_secret",
-        proof: Proof::Secret,
-        rules: &["credential_rejected_spike", "credential_rejected_streak"],
-        code: 7_000_215,
-        hours: 66,
-        seconds: 80,
-        tries: 30,
-        mended: Some(1),
-    },
-    Refusal {
-        family: "certificate_expired",
-        proof: Proof::Certificate,
-        rules: &["credential_rejected_streak"],
-        code: 1_000_502,
-        hours: 50,
-        seconds: 3_600,
-        tries: 6,
-        mended: Some(8),
-    },
-    Refusal {
-        family: "federation_changed",
-        proof: Proof::Federation,
-        rules: &["federation_mismatch"],
-        code: 700_213,
-        hours: 38,
-        seconds: 400,
-        tries: 8,
-        mended: Some(2),
-    },
-    Refusal {
-        family: "disabled",
-        proof: Proof::Certificate,
-        rules: &["application_disabled"],
-        code: 7_000_112,
-        hours: 26,
-        seconds: 1_900,
-        tries: 4,
-        mended: None,
-    },
-    Refusal {
-        family: "blocked",
-        proof: Proof::Federation,
-        rules: &["blocked_by_conditional_access"],
-        code: 53_003,
-        hours: 14,
-        seconds: 600,
-        tries: 3,
-        mended: Some(3),
-    },
-];
+pub(super) fn certificate_expired(act: &mut Act) {
+    let lasting = act.draw.between(5 * HOUR, 7 * HOUR);
+    renewed(act, lasting, &(15 * MINUTE..25 * MINUTE), 1_000_502);
+}
 
-impl Stage<'_> {
-    /// What service principals prove themselves with, refused.
-    pub(super) fn credentials(&mut self) {
-        for Refusal { family, proof, rules, code, hours, seconds, tries, mended } in REFUSALS {
-            let Some(identity) = self.take(proof, None) else { continue };
-            let from = self.before_end(hours);
-            let times = self.again(from, TimeDelta::seconds(seconds), tries);
-            let recovered_at = mended.map(|hours| from + TimeDelta::hours(hours));
-            let resource = self.resource(identity);
-            self.play(&Act { family, rules, identity, code, resource, times, recovered_at });
+/// A release with a secret mistyped, retried without patience, then rolled back.
+pub(super) fn wrong_secret(act: &mut Act) {
+    let lasting = act.draw.between(20 * MINUTE, 30 * MINUTE);
+    corrected(act, lasting, &(15 * SECOND..30 * SECOND), 7_000_215);
+}
+
+/// A certificate renewed on the host and not uploaded, then put back.
+pub(super) fn certificate_replaced(act: &mut Act) {
+    let lasting = act.draw.between(70 * MINUTE, 90 * MINUTE);
+    corrected(act, lasting, &(6 * MINUTE..9 * MINUTE), 700_027);
+}
+
+/// The repository was renamed: each run of the pipeline fails, three attempts each.
+pub(super) fn federation_subject_changed(act: &mut Act) {
+    let who = act.hero();
+    let mut at = act.at;
+    for _ in 0..4 {
+        for _ in 0..3 {
+            act.told(at, &who, who.targets[0], 700_213);
+            at += act.draw.between(20 * SECOND, 50 * SECOND);
         }
+        at += act.draw.between(40 * MINUTE, 80 * MINUTE);
     }
+    act.recovered(at, &who);
+    act.silenced_until(at);
+}
+
+fn renewed(act: &mut Act, lasting: i64, pause: &Range<i64>, code: i64) {
+    let who = act.hero();
+    let back = act.at + lasting;
+    act.refused_until(back - MINUTE, pause, &who, who.targets[0], code);
+    let renewed = Arc::new(who.with_new_key(&mut act.draw));
+    act.recovered(back, &renewed);
+    act.silenced_until(back);
+    act.becomes(back, &renewed);
+}
+
+fn corrected(act: &mut Act, lasting: i64, pause: &Range<i64>, code: i64) {
+    let who = act.hero();
+    let back = act.at + lasting;
+    act.refused_until(back - 10 * SECOND, pause, &who, who.targets[0], code);
+    act.recovered(back, &who);
+    act.silenced_until(back);
 }

@@ -1,169 +1,244 @@
-//! The scenarios: what breaks, what is abused, and what only looks like it.
+//! The troubles, and what only looks like trouble: which there are, whom they befall, and when.
 
-mod abused;
-mod benign;
-mod broken;
+mod act;
 mod credentials;
+mod family;
+mod harmless;
+mod lives;
+mod misuse;
+mod plots;
+mod refusals;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use act::{Act, Change};
+use plots::{Cast, PLOTS, Plot, When};
 
-use super::Settings;
-use super::chance::Chance;
-use super::fleet::{Fleet, Identity, Proof, SignIn};
-use super::labels::Label;
-use super::names::{ARM, GRAPH, KEY_VAULT, Service};
-/// What the scenarios make happen.
-#[derive(Debug, Default)]
-pub(super) struct Script {
-    pub(super) labels: Vec<Label>,
-    pub(super) sign_ins: Vec<SignIn>,
+use super::draw::{Draw, Purpose};
+use super::fleet::{Fleet, Identity};
+use super::label::{Label, LabelledIdentity};
+use super::tick;
+use super::tick::{DAY, HOUR, MINUTE};
+use super::{Attempt, Mark};
+use crate::model::Severity;
+
+pub use family::{Family, Scenarios, UnknownScenario};
+
+/// One story for so many identities.
+const IDENTITIES_EACH: usize = 40;
+/// Rules that learn know nobody before a week is over; one day to spare.
+const LEARNING: i64 = 8 * DAY;
+
+/// A plot with its cast and its hour.
+#[derive(Debug)]
+struct Story {
+    plot: &'static Plot,
+    number: u64,
+    at: i64,
+    cast: Vec<(u64, Arc<Identity>)>,
+    /// First and last day with an attempt.
+    days: Range<i64>,
 }
 
-/// One of each family for so many identities.
-const IDENTITIES_OF_A_ROUND: u32 = 200;
-
-/// Habits are learnt for a week; a shorter story has no room for what breaks them.
-const DAYS_TO_KNOW_HABITS: u32 = 10;
-
-pub(super) fn script(settings: &Settings, fleet: &mut Fleet) -> Script {
-    let mut stage = Stage {
-        end: settings.end,
-        seed: settings.seed,
-        round: 0,
-        fleet,
-        chance: Chance::of(settings.seed, &[3]),
-        taken: BTreeSet::new(),
-        script: Script::default(),
-    };
-    for round in 0..settings.identities.div_ceil(IDENTITIES_OF_A_ROUND) {
-        stage.round = round;
-        stage.broken();
-        stage.credentials();
-        if settings.days >= DAYS_TO_KNOW_HABITS {
-            stage.abused();
-        }
-        stage.benign();
-    }
-    let mut script = stage.script;
-    script.sign_ins.sort_by_key(|sign_in| sign_in.at);
-    script
-}
-
-struct Stage<'a> {
-    end: DateTime<Utc>,
+/// All that is played in one simulation.
+#[derive(Debug)]
+pub(super) struct Stories {
     seed: u64,
-    round: u32,
-    fleet: &'a mut Fleet,
-    chance: Chance,
-    taken: BTreeSet<usize>,
-    script: Script,
+    stretch: Range<i64>,
+    all: Vec<Story>,
+    changes: BTreeMap<u64, Vec<Change>>,
 }
 
-/// What one scenario does.
-struct Act {
-    family: &'static str,
-    rules: &'static [&'static str],
-    identity: usize,
-    code: i64,
-    resource: Service,
-    times: Vec<DateTime<Utc>>,
-    recovered_at: Option<DateTime<Utc>>,
-}
-
-impl Stage<'_> {
-    /// So many hours before the end; each round a little earlier.
-    fn before_end(&mut self, hours: i64) -> DateTime<Utc> {
-        self.end - TimeDelta::hours(hours) - TimeDelta::minutes(i64::from(self.round % 40) * 97)
-            + self.chance.span(TimeDelta::minutes(20))
-    }
-
-    /// An identity that no scenario has yet, known since the beginning, whose habits would show.
-    fn take(&mut self, proof: Proof, has_power: Option<bool>) -> Option<usize> {
-        let fits = |identity: &Identity| {
-            let asks_for_power =
-                identity.asks.iter().any(|(service, _)| [ARM, KEY_VAULT, GRAPH].contains(service));
-            identity.proof == proof && has_power.is_none_or(|wanted| wanted == asks_for_power)
-        };
-        let place = (0..self.fleet.identities.len())
-            .find(|place| !self.taken.contains(place) && fits(&self.fleet.identities[*place]))?;
-        self.taken.insert(place);
-        Some(place)
-    }
-
-    fn resource(&self, identity: usize) -> Service {
-        self.fleet.identities[identity].asks[0].0
-    }
-
-    fn sign_in(&self, identity: usize, at: DateTime<Utc>, resource: Service, code: i64) -> SignIn {
-        SignIn {
-            at,
-            identity,
-            kind: self.fleet.identities[identity].sign_in_type(),
-            resource,
-            code,
-            app_id: None,
-            ip_address: None,
-            country: "NL",
-            credential_key_id: None,
-            user: None,
+impl Stories {
+    pub(super) fn new(
+        seed: u64,
+        scenarios: &Scenarios,
+        fleet: &Fleet,
+        stretch: Range<i64>,
+    ) -> Self {
+        let mut stories = Self { seed, stretch, all: Vec::new(), changes: BTreeMap::new() };
+        if stories.stretch.is_empty() {
+            return stories;
         }
-    }
-
-    /// A time that comes again and again, a little unevenly.
-    fn again(&mut self, from: DateTime<Utc>, every: TimeDelta, count: i32) -> Vec<DateTime<Utc>> {
-        (0..count).map(|turn| from + every * turn + self.chance.span(every / 4)).collect()
-    }
-
-    /// Plays a scenario of one identity: what it does by itself stops meanwhile.
-    fn play(&mut self, act: &Act) {
-        let (Some(first), Some(last)) = (act.times.first().copied(), act.times.last().copied())
-        else {
-            return;
-        };
-        for at in &act.times {
-            let sign_in = self.sign_in(act.identity, *at, act.resource, act.code);
-            self.script.sign_ins.push(sign_in);
+        let mut free: Vec<usize> = (0..fleet.0.len()).collect();
+        let copies = (fleet.0.len() / IDENTITIES_EACH).max(1);
+        for copy in 0..copies {
+            for (order, plot) in PLOTS.iter().enumerate() {
+                if (copy == 0 || plot.repeats) && scenarios.has(plot.family) {
+                    stories.cast(plot, copy * PLOTS.len() + order, copy, fleet, &mut free);
+                }
+            }
         }
-        if let Some(at) = act.recovered_at {
-            let good = self.sign_in(act.identity, at, act.resource, 0);
-            self.script.sign_ins.push(good);
-        }
-        let until = act.recovered_at.unwrap_or(self.end);
-        self.fleet.identities[act.identity].scripted.push((first - TimeDelta::seconds(1), until));
-        self.label(
-            act.family,
-            act.rules,
-            act.identity,
-            (first, last),
-            act.recovered_at,
-            (&[act.code], act.times.len()),
-        );
+        stories
     }
 
-    fn label(
+    /// Adds a story, if somebody is left to be in it.
+    fn cast(
         &mut self,
-        family: &'static str,
-        rules: &'static [&'static str],
-        identity: usize,
-        (started_at, ended_at): (DateTime<Utc>, DateTime<Utc>),
-        recovered_at: Option<DateTime<Utc>>,
-        (codes, sign_ins): (&[i64], usize),
+        plot: &'static Plot,
+        number: usize,
+        copy: usize,
+        fleet: &Fleet,
+        free: &mut Vec<usize>,
     ) {
-        let identity = &self.fleet.identities[identity];
-        self.script.labels.push(Label {
-            family,
-            is_benign: false,
-            rules,
-            service_principal_id: identity.service_principal_id.to_string(),
-            app_id: identity.app_id.to_string(),
-            name: identity.name.clone(),
-            started_at,
-            ended_at,
-            recovered_at,
-            error_codes: codes.to_vec(),
-            sign_ins: sign_ins as u64,
-        });
+        let number = u64::try_from(number).expect("fewer stories than identities");
+        let mut draw = Draw::new(self.seed, Purpose::Placing, number, 0);
+        let Some(cast) = chosen(plot.cast, fleet, free, &mut draw) else { return };
+        let at = placed(plot.when, number, copy, &self.stretch, &mut draw);
+        let mut story = Story { plot, number, at, cast, days: 0..0 };
+        let act = self.played(&story);
+        for (member, change) in act.changes {
+            self.changes.entry(story.cast[member].0).or_default().push(change);
+        }
+        let days = || act.attempts.iter().map(|attempt| tick::day_of(attempt.at));
+        if let (Some(first), Some(last)) = (days().min(), days().max()) {
+            story.days = first..last + 1;
+        }
+        self.all.push(story);
     }
+
+    /// Plays a story from beginning to end. It is played again for each day, and not kept.
+    fn played(&self, story: &Story) -> Act {
+        let draw = Draw::new(self.seed, Purpose::Story, story.number, 0);
+        let cast = story.cast.iter().map(|(_, who)| Arc::clone(who)).collect();
+        let mut act = Act::new(draw, story.at, self.stretch.clone(), cast);
+        (story.plot.play)(&mut act);
+        act.attempts.retain(|attempt| self.stretch.contains(&attempt.at));
+        act
+    }
+
+    /// Adds what the stories bring to a day.
+    pub(super) fn play(&self, day: i64, attempts: &mut Vec<Attempt>) {
+        for story in self.all.iter().filter(|story| story.days.contains(&day)) {
+            let of_today = |attempt: &Attempt| tick::day_of(attempt.at) == day;
+            attempts.extend(self.played(story).attempts.into_iter().filter(of_today));
+        }
+    }
+
+    /// Takes away or rewrites what identity `number` would have done (the attempts behind `from`)
+    /// while it is in a story.
+    pub(super) fn bend(&self, number: u64, attempts: &mut Vec<Attempt>, from: usize) {
+        for change in self.changes.get(&number).into_iter().flatten() {
+            let mut place = from;
+            while place < attempts.len() {
+                if !change.span.contains(&attempts[place].at) {
+                    place += 1;
+                } else if let Some(instead) = &change.instead {
+                    attempts[place].who = Arc::clone(instead);
+                    place += 1;
+                } else {
+                    attempts.swap_remove(place);
+                }
+            }
+        }
+    }
+
+    pub(super) fn labels(&self) -> Vec<Label> {
+        let mut labels: Vec<Label> =
+            self.all.iter().filter_map(|story| self.label(story)).collect();
+        labels.sort_by_key(|label| (label.started_at, label.family));
+        labels
+    }
+
+    /// `None` where the stretch is too short for anything of the story to be seen.
+    fn label(&self, story: &Story) -> Option<Label> {
+        let act = self.played(story);
+        let told = || act.attempts.iter().filter(|attempt| attempt.mark == Mark::Told);
+        let plot = story.plot;
+        if told().next().is_none() && !plot.is_silent {
+            return None;
+        }
+        let mut identities = Vec::new();
+        for who in
+            told().map(|attempt| &attempt.who).chain(act.cast.iter().filter(|_| plot.is_silent))
+        {
+            let labelled = LabelledIdentity::of(who);
+            if !identities.contains(&labelled) {
+                identities.push(labelled);
+            }
+        }
+        let mut error_codes: Vec<i64> = told().map(|attempt| attempt.code).collect();
+        error_codes.sort_unstable();
+        error_codes.dedup();
+        let learnt = story.at - self.stretch.start >= LEARNING;
+        let expected = || plot.rules.iter().filter(|rule| learnt || !rule.learns);
+        let recovered = act.attempts.iter().filter(|attempt| attempt.mark == Mark::Recovered);
+        let last = if plot.is_silent { self.stretch.end } else { story.at };
+        Some(Label {
+            family: plot.family,
+            is_benign: plot.is_benign,
+            rules: expected().map(|rule| rule.name.to_owned()).collect(),
+            tolerated_rules: plot.tolerated.iter().map(ToString::to_string).collect(),
+            severity: expected().map(|rule| rule.severity).max().unwrap_or(Severity::Informational),
+            identities,
+            successor: act.successor.as_deref().map(LabelledIdentity::of),
+            error_codes,
+            records: told().map(|_| 1).sum(),
+            started_at: tick::to_time(told().map(|attempt| attempt.at).min().unwrap_or(story.at)),
+            ended_at: tick::to_time(told().map(|attempt| attempt.at).max().unwrap_or(last)),
+            recovered_at: recovered.map(|attempt| attempt.at).min().map(tick::to_time),
+        })
+    }
+}
+
+/// Takes the cast from those who are in no other story.
+fn chosen(
+    cast: Cast,
+    fleet: &Fleet,
+    free: &mut Vec<usize>,
+    draw: &mut Draw,
+) -> Option<Vec<(u64, Arc<Identity>)>> {
+    let member =
+        |place: usize| (u64::try_from(place).expect("an index fits"), Arc::clone(&fleet.0[place]));
+    match cast {
+        Cast::Nobody => Some(Vec::new()),
+        Cast::One(fits) => {
+            let fitting: Vec<usize> =
+                (0..free.len()).filter(|&place| fits(&fleet.0[free[place]])).collect();
+            let place = *fitting.get(draw.index(fitting.len()))?;
+            Some(vec![member(free.swap_remove(place))])
+        }
+        // They are only touched in passing, so they stay free.
+        Cast::Crowd => {
+            let mut crowd = free.clone();
+            while crowd.len() > 60 || crowd.len() > 12 && draw.percent(40) {
+                crowd.swap_remove(draw.index(crowd.len()));
+            }
+            (crowd.len() >= 8).then(|| crowd.into_iter().map(member).collect())
+        }
+    }
+}
+
+/// When a story begins: late enough for the rules to have learnt, early enough to be over at the end.
+fn placed(when: When, number: u64, copy: usize, stretch: &Range<i64>, draw: &mut Draw) -> i64 {
+    let last_quiet_day = tick::day_of(stretch.end - 36 * HOUR);
+    let first_day = tick::day_of(stretch.start + LEARNING + DAY) + 1;
+    let hour_of_day =
+        |draw: &mut Draw, hours: Range<i64>| draw.between(hours.start * HOUR, hours.end * HOUR);
+    let at = match when {
+        When::LastNight if copy == 0 => {
+            let at = tick::day_of(stretch.end) * DAY + 2 * HOUR + draw.between(MINUTE, 9 * MINUTE);
+            if at + 50 * MINUTE <= stretch.end { at } else { at - DAY }
+        }
+        When::AtTheEnd if copy == 0 => stretch.end - draw.between(30 * MINUTE, 50 * MINUTE),
+        When::FromTheStart => return stretch.start,
+        When::DaysBeforeTheEnd(days) => stretch.end - days * DAY - draw.between(0, 12 * HOUR),
+        When::LastNight | When::AtTheEnd | When::Hours(..)
+            if copy > 0 && first_day < last_quiet_day =>
+        {
+            let hours = if let When::Hours(from, until) = when { from..until } else { 0..22 };
+            draw.between(first_day, last_quiet_day + 1) * DAY + hour_of_day(draw, hours)
+        }
+        When::Hours(from, until) => {
+            let back = i64::try_from(number % 3).expect("0 to 2");
+            (last_quiet_day - back) * DAY + hour_of_day(draw, from..until)
+        }
+        When::LastNight | When::AtTheEnd => last_quiet_day * DAY + hour_of_day(draw, 0..22),
+    };
+    if at >= stretch.start {
+        return at;
+    }
+    stretch.start + draw.between(0, (stretch.end - stretch.start) * 6 / 10)
 }

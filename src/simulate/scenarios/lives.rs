@@ -1,0 +1,44 @@
+//! Identities that are deleted: with an error code or in silence, for good or to be made anew.
+
+use std::sync::Arc;
+
+use super::act::Act;
+use crate::simulate::fleet::Identity;
+use crate::simulate::tick::{HOUR, MINUTE, SECOND};
+
+/// The retry loop of the application goes on with the old client id until the new one is there.
+pub(super) fn recreated(act: &mut Act) {
+    let who = act.hero();
+    let back = act.at + act.draw.between(38 * MINUTE, 43 * MINUTE);
+    act.refused_until(
+        back - 15 * SECOND,
+        &(20 * SECOND..40 * SECOND),
+        &who,
+        who.targets[0],
+        700_016,
+    );
+    let successor = Arc::new(who.recreated(&mut act.draw));
+    act.recovered(back, &successor);
+    act.silenced_until(back);
+    act.becomes(back, &successor);
+    act.successor = Some(successor);
+}
+
+/// Nobody has made it anew. Where the directory has forgotten it, the log has no more than its client id.
+pub(super) fn deleted(act: &mut Act) {
+    let who = act.hero();
+    let forgotten = Arc::new(Identity {
+        service_principal_id: None,
+        name: String::new(),
+        ..Identity::clone(&who)
+    });
+    // At the end of the stretch it is still going on; elsewhere somebody stops the workload.
+    let until = act.at + act.draw.between(80 * MINUTE, 3 * HOUR);
+    act.refused_until(until, &(20 * SECOND..45 * SECOND), &forgotten, who.targets[0], 700_016);
+    act.silenced_until(i64::MAX);
+}
+
+/// The host answers that there is no such identity, and Entra never hears of it.
+pub(super) fn silent(act: &mut Act) {
+    act.silenced_until(i64::MAX);
+}

@@ -1,0 +1,90 @@
+//! Refusals that are not about credentials: policies, switches, wrong resources, faults of Entra.
+
+use std::sync::Arc;
+
+use super::act::Act;
+use crate::simulate::fleet::{Address, Identity, SAO_PAULO};
+use crate::simulate::target::{OTHER_CLOUD, UNKNOWN};
+use crate::simulate::tick::{HOUR, MINUTE, SECOND};
+
+/// A code that stands in no list, and not in ours.
+pub(super) const UNKNOWN_CODE: i64 = 7_000_941;
+
+pub(super) fn application_disabled(act: &mut Act) {
+    let who = act.hero();
+    let back = act.at + act.draw.between(150 * MINUTE, 4 * HOUR);
+    act.refused_until(
+        back - 10 * SECOND,
+        &(4 * MINUTE..6 * MINUTE),
+        &who,
+        who.targets[0],
+        7_000_112,
+    );
+    act.recovered(back, &who);
+    act.silenced_until(back);
+}
+
+/// Its secret is used from a place that the policy does not allow; at home all goes on.
+pub(super) fn conditional_access_block(act: &mut Act) {
+    let host = u8::try_from(2 + act.draw.below(200)).expect("below 202");
+    let elsewhere = Arc::new(Identity {
+        address: Some(Address { place: &SAO_PAULO, host }),
+        ..Identity::clone(&act.hero())
+    });
+    let until = act.at + act.draw.between(30 * MINUTE, 50 * MINUTE);
+    act.refused_until(until, &(3 * MINUTE..6 * MINUTE), &elsewhere, elsewhere.targets[0], 53_003);
+}
+
+/// A release with a misspelt audience.
+pub(super) fn resource_not_found(act: &mut Act) {
+    let who = act.hero();
+    let back = act.at + act.draw.between(35 * MINUTE, 55 * MINUTE);
+    act.refused_until(back - 10 * SECOND, &(3 * MINUTE..5 * MINUTE), &who, &UNKNOWN, 500_011);
+    act.recovered(back, &who);
+}
+
+pub(super) fn unknown_error_code(act: &mut Act) {
+    let who = act.hero();
+    let back = act.at + act.draw.between(60 * MINUTE, 90 * MINUTE);
+    act.refused_until(
+        back - 10 * SECOND,
+        &(5 * MINUTE..8 * MINUTE),
+        &who,
+        who.targets[0],
+        UNKNOWN_CODE,
+    );
+    act.recovered(back, &who);
+    act.silenced_until(back);
+}
+
+/// 7000232 has no entry in any list but was seen: a resource of another cloud.
+pub(super) fn undocumented_error_code(act: &mut Act) {
+    let who = act.hero();
+    let until = act.at + act.draw.between(90 * MINUTE, 150 * MINUTE);
+    act.refused_until(until, &(8 * MINUTE..14 * MINUTE), &who, &OTHER_CLOUD, 7_000_232);
+}
+
+/// Some minutes of faults for many; each gets its token in the end.
+pub(super) fn service_outage(act: &mut Act) {
+    let over = act.at + act.draw.between(8 * MINUTE, 12 * MINUTE);
+    for member in 0..act.cast.len() {
+        let who = Arc::clone(&act.cast[member]);
+        let mut at = act.at + act.draw.between(0, 5 * MINUTE);
+        for _ in 0..=act.draw.below(3) {
+            act.told(at, &who, who.targets[0], 90_033);
+            at += act.draw.between(10 * SECOND, MINUTE);
+        }
+        let relief = over + act.draw.between(0, 4 * MINUTE);
+        act.recovered(relief, &who);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_unknown_code_is_in_no_list_of_ours() {
+        let catalogue = include_str!("../../../rules/errors.toml");
+        assert!(catalogue.contains("code = 7000232\n"));
+        assert!(!catalogue.contains(&super::UNKNOWN_CODE.to_string()));
+    }
+}
