@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
+use super::pass::Found;
 use super::replay::Change;
-use super::stage::Found;
 use crate::model::Draft;
 use crate::store::findings::{self, Key};
 use crate::store::{StoreError, Writing, micros, time};

@@ -1,11 +1,11 @@
-//! The numbers of groups, remembered.
+//! The numbers of groups, remembered; those not known yet are found together.
 
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
 use super::matching::Matcher;
-use crate::store::findings;
+use crate::store::findings::{self, NewGroup};
 use crate::store::{EventRow, Names, StoreError, Writing};
 
 /// Groups remembered; past that they are asked for again.
@@ -14,53 +14,71 @@ const REMEMBERED_AT_MOST: usize = 200_000;
 /// What of an event decides its group under a rule.
 type Deciding = (usize, [i64; 6]);
 
+/// A group by its number in the database, or by its place among those whose number is yet to be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Group {
+    Known(i64),
+    Pending(usize),
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     /// `None` where the event is in no group of the rule.
-    by_event: HashMap<Deciding, Option<i64>, RandomState>,
+    by_event: HashMap<Deciding, Option<Group>, RandomState>,
     /// By their text, which rules of one grouping share.
-    by_text: HashMap<String, i64, RandomState>,
+    by_text: HashMap<String, Group, RandomState>,
+    pending: Vec<NewGroup>,
 }
 
 impl Groups {
-    /// The number of the group that an event is in under a rule.
-    pub(super) async fn number(
+    /// The group that an event is in under a rule.
+    pub(super) fn of(
         &mut self,
-        writing: &mut Writing,
         (matcher, names): (&Matcher, &Names),
         deciding: Deciding,
         row: &EventRow,
-    ) -> Result<Option<i64>, StoreError> {
+    ) -> Option<Group> {
         if let Some(group) = self.by_event.get(&deciding) {
-            return Ok(*group);
+            return *group;
         }
-        let group = match matcher.group_text(deciding.0, row, names) {
-            None => None,
-            Some(text) => {
-                // The same text under another grouping is another group.
-                let grouping = matcher.rules[deciding.0].group_by.iter();
-                let fields: Vec<String> = grouping.map(|field| format!("{field:?}")).collect();
-                let key = format!("{}\n{text}", fields.join(","));
-                let identity = matcher.is_by_identity(deciding.0).then_some(row.identity_id);
-                Some(self.by_text(writing, key, identity).await?)
-            }
-        };
+        let group = matcher.group_text(deciding.0, row, names).map(|text| {
+            // The same text under another grouping is another group.
+            let grouping = matcher.rules[deciding.0].group_by.iter();
+            let fields: Vec<String> = grouping.map(|field| format!("{field:?}")).collect();
+            let key = format!("{}\n{text}", fields.join(","));
+            let identity_id = matcher.is_by_identity(deciding.0).then_some(row.identity_id);
+            self.by_text(key, identity_id)
+        });
         self.by_event.insert(deciding, group);
-        Ok(group)
+        group
     }
 
-    async fn by_text(
-        &mut self,
-        writing: &mut Writing,
-        key: String,
-        identity: Option<i64>,
-    ) -> Result<i64, StoreError> {
+    fn by_text(&mut self, key: String, identity_id: Option<i64>) -> Group {
         if let Some(group) = self.by_text.get(&key) {
-            return Ok(*group);
+            return *group;
         }
-        let group = findings::group_number(writing, &key, identity).await?;
-        self.by_text.insert(key, group);
-        Ok(group)
+        let group = Group::Pending(self.pending.len());
+        self.by_text.insert(key.clone(), group);
+        self.pending.push(NewGroup { key, identity_id });
+        group
+    }
+
+    /// Finds the numbers of those that have none yet, in the order of their places.
+    pub(super) async fn settle(&mut self, writing: &mut Writing) -> Result<Vec<i64>, StoreError> {
+        if self.pending.is_empty() {
+            return Ok(Vec::new());
+        }
+        let pending = std::mem::take(&mut self.pending);
+        let numbers = findings::group_numbers(writing, &pending).await?;
+        for (group, number) in pending.into_iter().zip(&numbers) {
+            self.by_text.insert(group.key, Group::Known(*number));
+        }
+        for group in self.by_event.values_mut().flatten() {
+            if let Group::Pending(place) = *group {
+                *group = Group::Known(numbers[place]);
+            }
+        }
+        Ok(numbers)
     }
 
     /// Forgets all when there are too many; gives how many.

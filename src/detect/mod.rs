@@ -9,6 +9,7 @@ mod fields;
 mod groups;
 mod kinds;
 mod matching;
+mod pass;
 mod replay;
 mod rule;
 mod rulebook;
@@ -17,7 +18,8 @@ mod trial;
 
 pub use fields::Field;
 pub use matching::{CodeClasses, Matcher};
+pub use pass::{Found, Pace};
 pub use rule::{Detection, Rule, RuleText};
 pub use rulebook::{RuleFault, Rulebook};
-pub use stage::{Detector, Found, Pace};
+pub use stage::Detector;
 pub use trial::{TrialFault, try_rules};

@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use foldhash::fast::RandomState;
 
 use super::amend::{Late, apply};
-use super::groups::Groups;
+use super::groups::{Group, Groups};
 use super::kinds::{Role, State};
 use super::matching::{Hit, Matcher};
+use super::pass::{Found, Pace};
 use super::replay::{Outcome, Put, Replay, compare, spoken_of};
 use crate::model::EventId;
 use crate::store::checkpoints::{self, Checkpoint, CheckpointWrites};
@@ -18,40 +19,11 @@ use crate::store::{
     EventRow, Names, Store, StoreError, Stretch, Writing, arrived_after, in_time_order, micros,
 };
 
-/// How much is done at once. It decides the cost of a pass and nothing of what it finds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
-    /// Events of one transaction, which are put into the order of time together: an export that begins with
-    /// its latest records then sends few folds back.
-    pub chunk: i64,
-    /// Events read at once when a fold goes back.
-    pub page: i64,
-    /// Events folded before a checkpoint is worth a row of its own: a late event goes back no further.
-    pub spacing: i64,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self { chunk: 200_000, page: 5_000, spacing: 256 }
-    }
-}
-
 /// Events read at first when a fold goes back; each further page is twice as long.
 const FIRST_PAGE: i64 = 64;
 
 /// States remembered between transactions; past that they are read again.
 const TAILS_AT_MOST: usize = 50_000;
-
-/// What a walk of the stage did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Found {
-    pub events: u64,
-    pub new: u64,
-    pub changed: u64,
-    pub withdrawn: u64,
-    /// Folds that went back for late events.
-    pub replays: u64,
-}
 
 /// The rules at work, with what they remember between passes. The memory is never more than a copy of
 /// rows: without it the findings are the same.
@@ -66,6 +38,9 @@ pub struct Detector {
     tails: HashMap<(usize, i64), Option<Put>, RandomState>,
     /// Checkpoints of the chunk at hand.
     writes: CheckpointWrites,
+    /// Rules that had put folds away before this program began, by their number in the database: all that
+    /// others have put away is remembered.
+    begun_before: HashSet<i64, RandomState>,
     /// Rules that have findings at all, by their number in the database.
     found_before: HashSet<i64, RandomState>,
     pub evicted: u64,
@@ -90,6 +65,7 @@ impl Detector {
             groups: Groups::default(),
             tails: HashMap::default(),
             writes: CheckpointWrites::default(),
+            begun_before: HashSet::default(),
             found_before: HashSet::default(),
             evicted: 0,
         }
@@ -144,6 +120,7 @@ impl Detector {
         self.groups = Groups::default();
         self.tails.clear();
         self.writes = CheckpointWrites::default();
+        self.begun_before.clear();
         self.found_before.clear();
         self.names = Names::default();
     }
@@ -165,6 +142,7 @@ impl Detector {
             .map(|rule| (rule.name.as_str(), rule.fingerprint.as_str()))
             .collect();
         self.rules = findings::sync_rules(writing, &rules).await?;
+        self.begun_before = findings::rules_with_tails(writing).await?.into_iter().collect();
         self.found_before = findings::rules_with_findings(writing).await?.into_iter().collect();
         Ok(())
     }
@@ -179,6 +157,7 @@ impl Detector {
     ) -> Result<(), StoreError> {
         self.names.load(writing, rows).await?;
         let touched = self.touched(writing, rows).await?;
+        self.load_tails(writing, &touched).await?;
         for (pair, events) in touched {
             self.pair(writing, pair, rows, &events, last_seq, now, found).await?;
         }
@@ -186,6 +165,7 @@ impl Detector {
         if self.tails.len() > TAILS_AT_MOST {
             self.evicted += self.tails.len() as u64;
             self.tails.clear();
+            self.begun_before.extend(self.rules.iter().map(|rule| rule.id));
         }
         self.evicted += self.groups.bound();
         Ok(())
@@ -197,7 +177,7 @@ impl Detector {
         writing: &mut Writing,
         rows: &[EventRow],
     ) -> Result<Touched, StoreError> {
-        let mut touched = HashMap::<(usize, i64), Vec<(usize, Role)>, RandomState>::default();
+        let mut touched = HashMap::<(usize, Group), Vec<(usize, Role)>, RandomState>::default();
         let mut hits: Vec<Hit> = Vec::new();
         for (place, row) in rows.iter().enumerate() {
             self.matcher.hits(row, &self.names, &mut hits);
@@ -205,16 +185,43 @@ impl Detector {
                 if row.seq <= self.rules[rule].seen_seq {
                     continue;
                 }
-                let numbers = (rule, self.matcher.group_numbers(rule, row));
-                let group =
-                    self.groups.number(writing, (&self.matcher, &self.names), numbers, row).await?;
-                if let Some(group) = group {
+                let deciding = (rule, self.matcher.group_numbers(rule, row));
+                if let Some(group) = self.groups.of((&self.matcher, &self.names), deciding, row) {
                     touched.entry((rule, group)).or_default().push((place, role));
                 }
             }
         }
+        let numbers = self.groups.settle(writing).await?;
+        let number = |group| match group {
+            Group::Known(number) => number,
+            Group::Pending(place) => numbers[place],
+        };
         // In one order, so that the rows of two runs over the same events get the same numbers.
-        Ok(touched.into_iter().collect())
+        Ok(touched
+            .into_iter()
+            .map(|((rule, group), events)| ((rule, number(group)), events))
+            .collect())
+    }
+
+    /// Remembers where the folds at hand have come to, few questions for all of them.
+    async fn load_tails(
+        &mut self,
+        writing: &mut Writing,
+        touched: &Touched,
+    ) -> Result<(), StoreError> {
+        let mut unknown = BTreeMap::<usize, Vec<i64>>::new();
+        for pair in touched.keys().filter(|pair| !self.tails.contains_key(*pair)) {
+            unknown.entry(pair.0).or_default().push(pair.1);
+        }
+        for (rule, groups) in unknown {
+            let rule_id = self.rules[rule].id;
+            if self.begun_before.contains(&rule_id) {
+                for (group, tail) in checkpoints::tails(writing, rule_id, &groups).await? {
+                    self.tails.insert((rule, group), Some(put(&tail)?));
+                }
+            }
+        }
+        Ok(())
     }
 
     #[expect(clippy::too_many_arguments, reason = "a pair, its rows, and what the chunk shares")]
@@ -229,13 +236,7 @@ impl Detector {
         found: &mut Found,
     ) -> Result<(), StoreError> {
         let ids = (self.rules[pair.0].id, pair.1);
-        let tail = match self.tails.remove(&pair) {
-            Some(tail) => tail,
-            None => checkpoints::tail(writing, ids)
-                .await?
-                .map(|checkpoint| put(&checkpoint))
-                .transpose()?,
-        };
+        let tail = self.tails.remove(&pair).flatten();
         let kind = &self.matcher.rules[pair.0].kind;
         let only_breaks = events.iter().all(|(_, role)| *role == Role::Breaks);
         if tail.is_none() && only_breaks {
@@ -258,24 +259,30 @@ impl Detector {
             return self.settle(writing, pair, tail, outcome, None, now, found).await;
         }
         found.replays += 1;
-        let from = checkpoints::checkpoint_before(writing, ids, first)
-            .await?
-            .map(|checkpoint| put(&checkpoint))
-            .transpose()?;
-        let old = checkpoints::checkpoints_from(writing, ids, first)
-            .await?
-            .iter()
-            .map(put)
-            .chain(tail.into_iter().map(Ok))
-            .collect::<Result<Vec<_>, _>>()?;
+        let (mut from, mut old) = (None, Vec::new());
+        if let Some(tail) = tail {
+            let before = checkpoints::checkpoint_before(writing, ids, first).await?;
+            from = before.as_ref().map(put).transpose()?;
+            for checkpoint in checkpoints::checkpoints_from(writing, ids, first).await? {
+                old.push(put(&checkpoint)?);
+            }
+            old.push(tail);
+        }
         // What came before without leaving anything behind had nothing to break.
         let after = match (&from, old.is_empty()) {
             (Some(put), _) => Some(put.key),
             (None, true) => Some(just_before(first)),
             (None, false) => None,
         };
-        let stretch = Stretch { identity_id: None, after, up_to_seq: last_seq };
+        let identity_id =
+            self.matcher.is_by_identity(pair.0).then_some(rows[events[0].0].identity_id);
+        let stretch = Stretch { identity_id, after, up_to_seq: last_seq };
+        let tail = old.last().cloned();
         let outcome = self.go_back(writing, pair, from.as_ref(), (old, last_new), stretch).await?;
+        if outcome.converged.is_some() {
+            // From there on all is as it was, and so is where it has come to.
+            self.tails.insert(pair, tail);
+        }
         let late = Late { first, count: events.len() };
         self.settle(writing, pair, from, outcome, Some(late), now, found).await
     }
@@ -291,7 +298,6 @@ impl Detector {
     ) -> Result<Outcome, StoreError> {
         let kind = self.matcher.rules[pair.0].kind.clone();
         let mut replay = Replay::begin(&kind, self.pace.spacing, from, ahead);
-        stretch.identity_id = findings::identity_of_group(writing, pair.1).await?;
         let mut hits = Vec::new();
         // Most folds are soon what they were.
         let mut page = self.pace.page.min(FIRST_PAGE);
@@ -301,10 +307,13 @@ impl Detector {
             for row in &rows {
                 self.matcher.hits(row, &self.names, &mut hits);
                 let Some(hit) = hits.iter().copied().find(|hit| hit.0 == pair.0) else { continue };
-                let numbers = (pair.0, self.matcher.group_numbers(pair.0, row));
-                let group =
-                    self.groups.number(writing, (&self.matcher, &self.names), numbers, row).await?;
-                if group == Some(pair.1)
+                let deciding = (pair.0, self.matcher.group_numbers(pair.0, row));
+                let mut group = self.groups.of((&self.matcher, &self.names), deciding, row);
+                if let Some(Group::Pending(place)) = group {
+                    group =
+                        self.groups.settle(writing).await?.get(place).copied().map(Group::Known);
+                }
+                if group == Some(Group::Known(pair.1))
                     && replay.step(&self.matcher.occurrence(hit, row, &self.names))
                 {
                     return Ok(replay.end(true));

@@ -16,19 +16,26 @@ pub struct Checkpoint {
     pub state: Vec<u8>,
 }
 
-/// Where the fold of a pair has come to.
-pub async fn tail(
+/// Where the folds of a rule over some groups have come to; groups without one are left out.
+pub async fn tails(
     writing: &mut Writing,
-    pair: (i64, i64),
-) -> Result<Option<Checkpoint>, StoreError> {
-    let row = sqlx::query(
-        "select created_at, event_id, folded, state from tails where rule_id = $1 and group_id = $2",
-    )
-    .bind(pair.0)
-    .bind(pair.1)
-    .fetch_optional(&mut **writing)
-    .await?;
-    row.as_ref().map(checkpoint).transpose()
+    rule_id: i64,
+    group_ids: &[i64],
+) -> Result<Vec<(i64, Checkpoint)>, StoreError> {
+    let mut tails = Vec::new();
+    for ids in group_ids.chunks(500) {
+        let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+        let sql = format!(
+            "select created_at, event_id, folded, state, group_id from tails \
+             where rule_id = $1 and group_id in ({})",
+            ids.join(",")
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(rule_id);
+        for row in rows.fetch_all(&mut **writing).await? {
+            tails.push((row.try_get(4)?, checkpoint(&row)?));
+        }
+    }
+    Ok(tails)
 }
 
 /// The last checkpoint of a pair before an event.

@@ -97,6 +97,15 @@ pub async fn seen_by_rules(writing: &mut Writing) -> Result<BTreeMap<i64, i64>, 
     Ok(rows.into_iter().collect())
 }
 
+/// The rules that have folds put away.
+pub async fn rules_with_tails(writing: &mut Writing) -> Result<Vec<i64>, StoreError> {
+    Ok(sqlx::query_scalar(
+        "select id from rules r where exists (select 1 from tails t where t.rule_id = r.id)",
+    )
+    .fetch_all(&mut **writing)
+    .await?)
+}
+
 /// The rules that have findings in force.
 pub async fn rules_with_findings(writing: &mut Writing) -> Result<Vec<i64>, StoreError> {
     Ok(sqlx::query_scalar(
@@ -123,26 +132,47 @@ pub async fn advance_rules(
     Ok(())
 }
 
-/// The number of a group by its text.
-pub async fn group_number(
+/// A group by its text, and the identity it is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewGroup {
+    pub key: String,
+    pub identity_id: Option<i64>,
+}
+
+/// The numbers of groups by their texts, in their order; those not there yet are made.
+pub async fn group_numbers(
     writing: &mut Writing,
-    key: &str,
-    identity_id: Option<i64>,
-) -> Result<i64, StoreError> {
-    let found: Option<i64> = sqlx::query_scalar("select id from groups where key = $1")
-        .bind(key)
-        .fetch_optional(&mut **writing)
-        .await?;
-    match found {
-        Some(id) => Ok(id),
-        None => Ok(sqlx::query_scalar(
-            "insert into groups (key, identity_id) values ($1, $2) returning id",
-        )
-        .bind(key)
-        .bind(identity_id)
-        .fetch_one(&mut **writing)
-        .await?),
+    groups: &[NewGroup],
+) -> Result<Vec<i64>, StoreError> {
+    const AT_ONCE: usize = 200;
+    let mut numbers = Vec::with_capacity(groups.len());
+    for groups in groups.chunks(AT_ONCE) {
+        let values = vec!["(?, ?)"; groups.len()].join(", ");
+        let sql = format!(
+            "insert into groups (key, identity_id) values {values} on conflict (key) do nothing"
+        );
+        let mut insert = sqlx::query(AssertSqlSafe(sql)).persistent(groups.len() == AT_ONCE);
+        for group in groups {
+            insert = insert.bind(&group.key).bind(group.identity_id);
+        }
+        insert.execute(&mut **writing).await?;
+        let marks = vec!["?"; groups.len()].join(", ");
+        let sql = format!("select key, id from groups where key in ({marks})");
+        let mut select = sqlx::query_as::<_, (String, i64)>(AssertSqlSafe(sql))
+            .persistent(groups.len() == AT_ONCE);
+        for group in groups {
+            select = select.bind(&group.key);
+        }
+        let known: BTreeMap<String, i64> =
+            select.fetch_all(&mut **writing).await?.into_iter().collect();
+        for group in groups {
+            let number = known.get(&group.key).ok_or_else(|| {
+                StoreError::Corrupt(format!("the group {:?} cannot be made", group.key))
+            })?;
+            numbers.push(*number);
+        }
     }
+    Ok(numbers)
 }
 
 /// The findings of a pair whose evidence ends at or after a time, in the order of their beginning.
@@ -304,17 +334,6 @@ pub async fn amend(
         .execute(&mut **writing)
         .await?;
     Ok(())
-}
-
-/// The identity that a group is of, where it is of one.
-pub async fn identity_of_group(
-    writing: &mut Writing,
-    group_id: i64,
-) -> Result<Option<i64>, StoreError> {
-    Ok(sqlx::query_scalar("select identity_id from groups where id = $1")
-        .bind(group_id)
-        .fetch_one(&mut **writing)
-        .await?)
 }
 
 impl super::Store {
