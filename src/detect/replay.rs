@@ -6,7 +6,9 @@
 //! state is what it was at an old checkpoint, from which on nothing can be different.
 
 use crate::detect::kinds::{Kind, Occurrence, State};
-use crate::model::Draft;
+use crate::model::{Draft, EventId};
+use crate::store::StoreError;
+use crate::store::checkpoints::Checkpoint;
 use crate::store::findings::{Key, StoredFinding};
 
 /// A state after an event.
@@ -15,6 +17,33 @@ pub(super) struct Put {
     pub key: Key,
     pub folded: i64,
     pub state: State,
+}
+
+impl Put {
+    /// Reads a state that was put away.
+    pub(super) fn unpack(checkpoint: &Checkpoint) -> Result<Self, StoreError> {
+        let state = postcard::from_bytes(&checkpoint.state).map_err(|error| {
+            StoreError::Corrupt(format!("a checkpoint cannot be read: {error}"))
+        })?;
+        Ok(Self { key: checkpoint.key, folded: checkpoint.folded, state })
+    }
+
+    pub(super) fn pack(&self) -> Checkpoint {
+        let state = postcard::to_stdvec(&self.state).expect("states are plain data");
+        Checkpoint { key: self.key, folded: self.folded, state }
+    }
+}
+
+/// The last place before an event.
+pub(super) fn just_before((at, id): Key) -> Key {
+    let last = u128::from_be_bytes(id.0).checked_sub(1);
+    last.map_or((at - 1, EventId([0xff; 16])), |id| (at, EventId(id.to_be_bytes())))
+}
+
+/// The first place after an event.
+pub(super) fn just_after((at, id): Key) -> Key {
+    let next = u128::from_be_bytes(id.0).checked_add(1);
+    next.map_or((at + 1, EventId([0; 16])), |id| (at, EventId(id.to_be_bytes())))
 }
 
 /// A fold under way.

@@ -8,12 +8,12 @@ use foldhash::fast::RandomState;
 
 use super::amend::{Late, apply};
 use super::groups::{Group, Groups};
-use super::kinds::{Role, State};
+use super::kinds::Role;
 use super::matching::{Hit, Matcher};
 use super::pass::{Found, Pace};
-use super::replay::{Outcome, Put, Replay, compare, spoken_of};
+use super::replay::{Outcome, Put, Replay, compare, just_after, just_before, spoken_of};
 use crate::model::EventId;
-use crate::store::checkpoints::{self, Checkpoint, CheckpointWrites};
+use crate::store::checkpoints::{self, CheckpointWrites};
 use crate::store::findings::{self, Key, RuleRow};
 use crate::store::{
     EventRow, Names, Store, StoreError, Stretch, Writing, arrived_after, in_time_order, micros,
@@ -217,7 +217,7 @@ impl Detector {
             let rule_id = self.rules[rule].id;
             if self.begun_before.contains(&rule_id) {
                 for (group, tail) in checkpoints::tails(writing, rule_id, &groups).await? {
-                    self.tails.insert((rule, group), Some(put(&tail)?));
+                    self.tails.insert((rule, group), Some(Put::unpack(&tail)?));
                 }
             }
         }
@@ -262,9 +262,9 @@ impl Detector {
         let (mut from, mut old) = (None, Vec::new());
         if let Some(tail) = tail {
             let before = checkpoints::checkpoint_before(writing, ids, first).await?;
-            from = before.as_ref().map(put).transpose()?;
+            from = before.as_ref().map(Put::unpack).transpose()?;
             for checkpoint in checkpoints::checkpoints_from(writing, ids, first).await? {
-                old.push(put(&checkpoint)?);
+                old.push(Put::unpack(&checkpoint)?);
             }
             old.push(tail);
         }
@@ -379,35 +379,14 @@ impl Detector {
             let end = outcome.converged.as_ref().map(|put| put.key);
             checkpoints::drop_checkpoints(writing, ids, begin, end).await?;
         } else if let Some(full) = from {
-            self.writes.checkpoints.push((ids, packed(&full)));
+            self.writes.checkpoints.push((ids, full.pack()));
         }
         if outcome.converged.is_none() {
             let tail = outcome.puts.pop();
-            self.writes.tails.extend(tail.as_ref().map(|tail| (ids, packed(tail))));
+            self.writes.tails.extend(tail.as_ref().map(|tail| (ids, tail.pack())));
             self.tails.insert(pair, tail);
         }
-        self.writes.checkpoints.extend(outcome.puts.iter().map(|put| (ids, packed(put))));
+        self.writes.checkpoints.extend(outcome.puts.iter().map(|put| (ids, put.pack())));
         Ok(())
     }
-}
-
-fn just_before((at, id): Key) -> Key {
-    let last = u128::from_be_bytes(id.0).checked_sub(1);
-    last.map_or((at - 1, EventId([0xff; 16])), |id| (at, EventId(id.to_be_bytes())))
-}
-
-fn just_after((at, id): Key) -> Key {
-    let next = u128::from_be_bytes(id.0).checked_add(1);
-    next.map_or((at + 1, EventId([0; 16])), |id| (at, EventId(id.to_be_bytes())))
-}
-
-fn put(checkpoint: &Checkpoint) -> Result<Put, StoreError> {
-    let state: State = postcard::from_bytes(&checkpoint.state)
-        .map_err(|error| StoreError::Corrupt(format!("a checkpoint cannot be read: {error}")))?;
-    Ok(Put { key: checkpoint.key, folded: checkpoint.folded, state })
-}
-
-fn packed(put: &Put) -> Checkpoint {
-    let state = postcard::to_stdvec(&put.state).expect("states are plain data");
-    Checkpoint { key: put.key, folded: put.folded, state }
 }
