@@ -306,7 +306,7 @@ async fn known(
     for keys in keys.chunks(ROWS_AT_ONCE) {
         let sql = rows_sql("with k (c, i) as (values ", 2, keys.len())
             + ") select e.created_at, e.id from k \
-               join events e indexed by events_by_key on e.created_at = k.c and e.id = k.i";
+               cross join events e indexed by events_by_key on e.created_at = k.c and e.id = k.i";
         let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(keys.len() == ROWS_AT_ONCE);
         for (created_at, id) in keys {
             query = query.bind(created_at).bind(id.0.to_vec());

@@ -116,10 +116,13 @@ pub async fn endable(
 ) -> Result<Vec<Subject>, StoreError> {
     let rows: Vec<String> = sqlx::query_scalar(
         "with fresh as (select identity_id, max(created_at) as latest, min(created_at) as earliest \
-           from events where seq > $1 group by identity_id), \
-         reach as (select n.id as identity_id, f.latest, f.earliest from fresh f \
-           join identities i on i.id = f.identity_id \
-           join identities n on n.id = i.id or (i.name <> '' and n.name = i.name and n.tenant_id = i.tenant_id)) \
+           from events not indexed where seq > $1 group by identity_id), \
+         reach as (select identity_id, latest, earliest from fresh \
+           union all select n.id, f.latest, f.earliest from fresh f \
+             cross join identities i on i.id = f.identity_id \
+             cross join identities n indexed by identities_by_name \
+               on n.name = i.name and n.tenant_id = i.tenant_id and n.id <> i.id \
+             where i.name <> '') \
          select distinct i.subject from incidents i join reach r on r.identity_id = i.identity_id \
            where i.merged_into is null and r.latest > i.last_seen_at \
            and (i.resolved_at is null or i.resolved_at > r.earliest) \

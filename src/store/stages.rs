@@ -26,7 +26,10 @@ pub async fn set_stage_seen(
 
 /// The last event in the order of arrival and the latest in time.
 pub async fn horizon(writing: &mut Writing) -> Result<(i64, i64), StoreError> {
-    Ok(sqlx::query_as("select coalesce(max(seq), 0), (select coalesce(max(created_at), 0) from events) from events")
-        .fetch_one(&mut **writing)
-        .await?)
+    Ok(sqlx::query_as(
+        "select coalesce((select max(seq) from events), 0), \
+         coalesce((select max(created_at) from events), 0)",
+    )
+    .fetch_one(&mut **writing)
+    .await?)
 }
