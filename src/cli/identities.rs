@@ -17,7 +17,10 @@ pub(super) enum Command {
     },
     /// One identity, by name, application id or service principal id
     #[command(after_help = "Example:\n  signinel identities show func-orders-prod")]
-    Show { name: String },
+    Show {
+        /// Its name, application id or service principal id
+        name: String,
+    },
 }
 
 pub(super) async fn run(
