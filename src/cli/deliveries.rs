@@ -30,9 +30,19 @@ pub(super) enum Command {
         limit: u32,
     },
     /// Try it again at the next pass of `run`, with the same id
-    Retry { id: i64 },
+    #[command(after_help = "Example:
+  signinel deliveries retry 7
+  signinel run --once                           sends it, where no `run` is watching")]
+    Retry {
+        /// The delivery's number
+        id: i64,
+    },
     /// Switch a channel on again that its receiver switched off (410 Gone)
-    Enable { channel: String },
+    #[command(after_help = "Example:\n  signinel deliveries enable automation")]
+    Enable {
+        /// The channel's name
+        channel: String,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -72,7 +82,9 @@ pub(super) async fn run(
         }
         Command::Retry { id } => {
             let sentence = match store.resend(DeliveryId(id), SystemClock.now()).await? {
-                Resent::Due => format!("delivery {id} is due now: `signinel run` sends it"),
+                Resent::Due => format!(
+                    "delivery {id} is due now: `signinel run` sends it, or `signinel run --once` where none is watching"
+                ),
                 Resent::AlreadySent => anyhow::bail!("delivery {id} was sent already"),
                 Resent::NotThere => {
                     anyhow::bail!(

@@ -32,10 +32,12 @@ pub(super) async fn run(
 ) -> anyhow::Result<()> {
     let Command::Show { id, raw } = command;
     let store = global.store().await?;
-    let row = store
-        .event(EventId::from_text(&id))
-        .await?
-        .with_context(|| format!("there is no sign-in with the id {}", view::clean(&id)))?;
+    let row = store.event(EventId::from_text(&id)).await?.with_context(|| {
+        format!(
+            "there is no sign-in with the id {}; `signinel timeline ID` shows those of an incident",
+            view::clean(&id)
+        )
+    })?;
     let record = store
         .record(row.seq)
         .await?

@@ -1,6 +1,5 @@
 //! `signinel identities`: who signed in.
 
-use anyhow::Context;
 use clap::Subcommand;
 use std::fmt::Write as _;
 
@@ -18,7 +17,10 @@ pub(super) enum Command {
     },
     /// One identity, by name, application id or service principal id
     #[command(after_help = "Example:\n  signinel identities show func-orders-prod")]
-    Show { name: String },
+    Show {
+        /// Its name, application id or service principal id
+        name: String,
+    },
 }
 
 pub(super) async fn run(
@@ -42,8 +44,10 @@ pub(super) async fn run(
     };
     let named: Vec<IdentityOverview> = rows.into_iter().filter(is_named).collect();
     if named.is_empty() {
-        return Err(anyhow::anyhow!("no identity is called {}", crate::view::clean(&name)))
-            .context("`signinel identities list` shows those that signed in");
+        anyhow::bail!(
+            "no identity is called {}; `signinel identities list` shows those that signed in",
+            crate::view::clean(&name)
+        );
     }
     if global.is_json() {
         return screen.json(&named);

@@ -31,16 +31,25 @@ pub(super) enum Command {
         since: Option<DateTime<Utc>>,
     },
     /// What, who, how unusual, why, what to do now, what is unknown
-    Show { id: i64 },
+    Show {
+        /// The incident's number
+        id: i64,
+    },
     /// Say that somebody is at it: from then on only what is graver is told
+    #[command(after_help = "Example:\n  signinel incidents acknowledge 12 --by ada")]
     Acknowledge {
+        /// The incident's number
         id: i64,
         /// Who; the user of this shell where it is not given
         #[arg(long)]
         by: Option<String>,
     },
     /// Say that it is over; it opens again when more of it comes
+    #[command(
+        after_help = "Example:\n  signinel incidents resolve 12 --why \"the new client id is deployed\""
+    )]
     Resolve {
+        /// The incident's number
         id: i64,
         /// Who; the user of this shell where it is not given
         #[arg(long)]

@@ -92,7 +92,10 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help goes to standard output and is no failure; clap knows.
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::FAILURE };
+            return match error.print() {
+                Err(closed) if closed.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+                _ => ExitCode::from(code),
+            };
         }
     };
     log::begin(matches!(cli.command, Command::Run(_)), cli.global.verbose);
@@ -130,8 +133,19 @@ fn ended(result: anyhow::Result<()>) -> ExitCode {
     if screen::is_closed(&error) {
         return ExitCode::SUCCESS;
     }
-    screen::complain(&format!("{error:#}"));
+    screen::complain(&sentence(&error));
     let is_wrong = error.downcast_ref::<Wrong>().is_some()
         || error.downcast_ref::<BuildError>().is_some_and(BuildError::is_of_the_operator);
     ExitCode::from(if is_wrong { 2 } else { 1 })
+}
+
+/// What went wrong, and below it each cause that adds something: many repeat the one beneath them.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !said.contains(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
 }

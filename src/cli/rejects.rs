@@ -15,7 +15,10 @@ pub(super) enum Command {
         limit: u32,
     },
     /// The record itself, its first 64 KiB
-    Show { id: i64 },
+    Show {
+        /// The rejected record's number
+        id: i64,
+    },
 }
 
 pub(super) async fn run(

@@ -20,10 +20,11 @@ pub(super) struct Args {
 
 pub(super) async fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     let app = global.app().await?;
-    if app.sources.is_empty() {
+    // With a channel alone it still sends what is due of what was imported.
+    if app.sources.is_empty() && app.outbox.channels().next().is_none() {
         return Err(Wrong(
-            "there is no source to poll: add a [[source]] to the configuration, as in config.example.toml; \
-             `signinel import FILE` needs none"
+            "there is no source to poll and no channel to tell: add a [[source]] to the configuration, as in \
+             config.example.toml; `signinel import FILE` needs none"
                 .to_owned(),
         )
         .into());

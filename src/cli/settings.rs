@@ -99,6 +99,7 @@ impl Global {
     pub(super) async fn store(&self) -> anyhow::Result<Store> {
         let file = self.db.strip_prefix("sqlite://").or_else(|| self.db.strip_prefix("sqlite:"));
         if let Some(file) = file.map(|file| file.split('?').next().unwrap_or(file))
+            && !file.is_empty()
             && !file.contains(":memory:")
             && !PathBuf::from(file).exists()
         {
@@ -106,6 +107,6 @@ impl Global {
                 "there is no database at {file}: `signinel import FILE` or `signinel run` make one, and `--db` names another"
             );
         }
-        Ok(Store::open(&self.db).await?)
+        Ok(Store::open(&self.db).await.map_err(BuildError::Store)?)
     }
 }

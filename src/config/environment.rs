@@ -10,8 +10,18 @@ use super::section::Section;
 /// Tables that hold one set of settings.
 const TABLES: [&str; 3] = ["incidents", "retention", "notify"];
 
+/// Whether a key holds a secret, which is text whatever it looks like: a password may be all digits.
+fn is_secret(key: &str) -> bool {
+    ["password", "secret", "url"].iter().any(|end| key.ends_with(end))
+}
+
+/// The value of a key of a source or channel.
+pub(super) fn value_of(key: &str, text: &str) -> Value {
+    if is_secret(key) { Value::String(text.to_owned()) } else { value(text) }
+}
+
 /// A value as the text reads: a whole number, true or false, an array or table in TOML, else text.
-pub(super) fn value(text: &str) -> Value {
+fn value(text: &str) -> Value {
     let is_typed = text.parse::<i64>().is_ok()
         || matches!(text, "true" | "false")
         || text.starts_with(['[', '{']);

@@ -101,12 +101,19 @@ impl Config {
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) => {
-                return Err(vec![Fault(format!("cannot read {}: {error}", path.display()))]);
+                return Err(vec![Fault(format!(
+                    "cannot read the configuration {}: {error}; config.example.toml shows what goes into it",
+                    path.display()
+                ))]);
             }
         };
-        Self::parse(&text, variables).map_err(|faults| {
-            faults.into_iter().map(|fault| Fault(format!("{}: {fault}", path.display()))).collect()
-        })
+        let in_file = |fault: Fault| Fault(format!("{}: {fault}", path.display()));
+        let mut config = Self::parse(&text, variables)
+            .map_err(|faults| faults.into_iter().map(in_file).collect::<Vec<Fault>>())?;
+        for section in config.sources.iter_mut().chain(&mut config.channels) {
+            section.stands_in(path);
+        }
+        Ok(config)
     }
 
     /// Reads the text of a file, and the environment over it.
@@ -175,7 +182,7 @@ fn decode<T: Default + for<'de> Deserialize<'de>>(
 ) -> T {
     let Some(value) = file.remove(key) else { return T::default() };
     value.try_into().unwrap_or_else(|error: toml::de::Error| {
-        faults.push(Fault(format!("[{key}]: {}", error.message())));
+        faults.push(Fault(format!("[{key}]: {}", section::told(&error))));
         T::default()
     })
 }
@@ -197,7 +204,7 @@ fn decode_list<T: for<'de> Deserialize<'de>>(
                         faults.push(Fault(format!(
                             "[[{key}]] number {}: {}",
                             place + 1,
-                            error.message()
+                            section::told(&error)
                         )));
                     }
                 }
@@ -241,5 +248,42 @@ mod tests {
         let settings: Settings = config.channels[0].settings().unwrap();
         assert_eq!(settings.password.expose(), "hunter2");
         assert!(!format!("{config:?} {settings:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_secret_written_in_a_wrong_way_is_not_printed() {
+        #[derive(Debug, Deserialize)]
+        struct Settings {
+            #[expect(dead_code, reason = "only that it can be read matters")]
+            secrets: Vec<Secret>,
+        }
+        for (written, told) in [
+            ("\"hunter2\"", "`secrets`: invalid type: string, expected a sequence"),
+            ("[2222]", "`secrets`: invalid type: integer, expected a string"),
+            ("\"a `b`, expected 2\"", "`secrets`: invalid type: string, expected a sequence"),
+        ] {
+            let text = format!("[[channel]]\nkind = \"x\"\nname = \"y\"\nsecrets = {written}\n");
+            let fault = Config::parse(&text, &[]).unwrap().channels[0].settings::<Settings>();
+            assert_eq!(fault.unwrap_err().0, format!("[[channel]] `y`: {told}"));
+        }
+        let fault = Config::parse("channel = [\"hunter2\"]", &[]).unwrap_err();
+        assert!(!fault[0].0.contains("hunter2"), "{fault:?}");
+    }
+
+    #[test]
+    fn a_password_of_digits_may_come_from_the_environment() {
+        #[derive(Deserialize)]
+        struct Settings {
+            password: Secret,
+            port: u16,
+        }
+        let text = "[[channel]]\nkind = \"email\"\nname = \"mail\"\n";
+        let variables = [
+            ("SIGNINEL_CHANNEL_MAIL_PASSWORD".to_owned(), "0123".to_owned()),
+            ("SIGNINEL_CHANNEL_MAIL_PORT".to_owned(), "25".to_owned()),
+        ];
+        let config = Config::parse(text, &variables).unwrap();
+        let settings: Settings = config.channels[0].settings().unwrap();
+        assert_eq!((settings.password.expose(), settings.port), ("0123", 25));
     }
 }

@@ -1,5 +1,7 @@
 //! A source or a channel as configured: its kind, its name, and settings that only its own file reads.
 
+use std::path::{Path, PathBuf};
+
 use serde::de::DeserializeOwned;
 use toml::Table;
 
@@ -12,6 +14,8 @@ pub struct Section {
     pub table: &'static str,
     pub kind: String,
     pub name: String,
+    /// The file it stands in, for messages.
+    file: Option<PathBuf>,
     settings: Table,
 }
 
@@ -42,33 +46,55 @@ impl Section {
             }
         };
         let (kind, name) = (text("kind"), text("name"));
-        Some(Self { table, kind: kind?, name: name?, settings })
+        Some(Self { table, kind: kind?, name: name?, file: None, settings })
     }
 
     /// A section made in code, for `demo` and tests.
     #[must_use]
     pub fn of(table: &'static str, kind: &str, name: &str, settings: Table) -> Self {
-        Self { table, kind: kind.to_owned(), name: name.to_owned(), settings }
+        Self { table, kind: kind.to_owned(), name: name.to_owned(), file: None, settings }
     }
 
     /// The settings as the type of the source or channel they are for.
     ///
     /// The type should carry `#[serde(deny_unknown_fields)]`, so that a misspelt key is a fault.
     pub fn settings<T: DeserializeOwned>(&self) -> Result<T, Fault> {
-        self.settings
-            .clone()
-            .try_into()
-            .map_err(|error: toml::de::Error| self.fault(error.message()))
+        self.settings.clone().try_into().map_err(|error: toml::de::Error| self.fault(told(&error)))
     }
 
     /// A fault in this section; the sentence says which key and what to do.
     #[must_use]
     pub fn fault(&self, sentence: impl std::fmt::Display) -> Fault {
-        Fault(format!("[[{}]] `{}`: {sentence}", self.table, self.name))
+        let file =
+            self.file.as_ref().map_or_else(String::new, |file| format!("{}: ", file.display()));
+        Fault(format!("{file}[[{}]] `{}`: {sentence}", self.table, self.name))
+    }
+
+    /// From now on its faults name the file.
+    pub(super) fn stands_in(&mut self, file: &Path) {
+        self.file = Some(file.to_path_buf());
     }
 
     /// Puts a value from the environment over the settings, typed as the text reads.
     pub(super) fn set(&mut self, key: &str, text: &str) {
-        self.settings.insert(key.to_owned(), super::environment::value(text));
+        self.settings.insert(key.to_owned(), super::environment::value_of(key, text));
+    }
+}
+
+/// What is wrong with a value: its key and what was expected, without the value, which may be a secret
+/// that was written in a wrong way.
+pub(super) fn told(error: &toml::de::Error) -> String {
+    let message = error.message();
+    let is_of_value =
+        message.starts_with("invalid type: ") || message.starts_with("invalid value: ");
+    let value = message.find(['`', '"']).zip(message.rfind(", expected "));
+    let message = match value.filter(|(start, end)| is_of_value && start < end) {
+        Some((start, end)) => format!("{}{}", message[..start].trim_end(), &message[end..]),
+        None => message.to_owned(),
+    };
+    let whole = error.to_string();
+    match whole.lines().find_map(|line| line.strip_prefix("in `")?.strip_suffix('`')) {
+        Some(key) => format!("`{key}`: {message}"),
+        None => message,
     }
 }

@@ -119,6 +119,11 @@ pub(super) fn correlation(
     let kind = kind(rule, extension).map_err(|fault| faults.push(fault)).ok();
     let group_by = fields(&rule.group_by, "group-by", &mut faults);
     let value = value_field(rule, &mut faults);
+    if rule.rules.is_empty() {
+        faults.push(
+            "`correlation.rules` is missing: list the rules whose events it counts".to_owned(),
+        );
+    }
     if rule.window != WindowMode::Sliding {
         faults.push(format!(
             "`window: {}` is not evaluated here: leave it out for a sliding window",

@@ -45,9 +45,26 @@ impl Rulebook {
     /// The rules of a folder and the folders in it.
     pub fn folder(folder: &Path) -> Result<Self, Vec<RuleFault>> {
         let mut files = Vec::new();
-        folder_files(folder, &mut files).map_err(|fault| vec![fault])?;
+        let mut faults = Vec::new();
+        folder_files(folder, &mut files, &mut faults).map_err(|error| {
+            vec![RuleFault {
+                file: folder.to_path_buf(),
+                sentence: format!("cannot be read: {error}; name a folder of rule files"),
+            }]
+        })?;
+        if files.is_empty() && faults.is_empty() {
+            faults.push(RuleFault {
+                file: folder.to_path_buf(),
+                sentence: "holds no rule file (.yml or .yaml), so nothing would ever be found"
+                    .to_owned(),
+            });
+        }
         files.sort();
-        Self::read(&files)
+        match (Self::read(&files), faults.is_empty()) {
+            (read, true) => read,
+            (Ok(_), false) => Err(faults),
+            (Err(more), false) => Err(faults.into_iter().chain(more).collect()),
+        }
     }
 
     /// Reads files given as path and text.
@@ -80,18 +97,23 @@ fn embedded_files(folder: &Dir<'_>, files: &mut Vec<(PathBuf, String)>) {
     }
 }
 
-fn folder_files(folder: &Path, files: &mut Vec<(PathBuf, String)>) -> Result<(), RuleFault> {
-    let fault = |file: &Path, error: &std::io::Error| RuleFault {
-        file: file.to_path_buf(),
-        sentence: format!("cannot be read: {error}"),
-    };
-    for entry in fs::read_dir(folder).map_err(|error| fault(folder, &error))? {
-        let path = entry.map_err(|error| fault(folder, &error))?.path();
-        if path.is_dir() {
-            folder_files(&path, files)?;
+/// Reads what can be read; the rest becomes faults, so that all of them are told at once.
+fn folder_files(
+    folder: &Path,
+    files: &mut Vec<(PathBuf, String)>,
+    faults: &mut Vec<RuleFault>,
+) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let read = if path.is_dir() {
+            folder_files(&path, files, faults)
         } else if is_rule(&path) {
-            let text = fs::read_to_string(&path).map_err(|error| fault(&path, &error))?;
-            files.push((path, text));
+            fs::read_to_string(&path).map(|text| files.push((path.clone(), text)))
+        } else {
+            Ok(())
+        };
+        if let Err(error) = read {
+            faults.push(RuleFault { file: path, sentence: format!("cannot be read: {error}") });
         }
     }
     Ok(())

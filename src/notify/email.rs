@@ -1,6 +1,6 @@
 //! Tells by mail, over SMTP.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use lettre::address::Envelope;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters, TlsParametersBuilder};
 use lettre::transport::smtp::{AsyncSmtpTransport, Error as SmtpError};
 use lettre::{AsyncTransport, Tokio1Executor};
 use serde::Deserialize;
@@ -22,6 +22,9 @@ use crate::config::{Fault, NotifyConfig, Secret, Section, Span};
 
 /// The longest answer of a mail server that is kept.
 const ANSWER_AT_MOST: usize = 500;
+
+/// How a certificate begins in PEM.
+const MARK: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// A whole attempt may take so many times what a connection may.
 const WHOLE_ATTEMPT: u32 = 4;
@@ -59,6 +62,8 @@ struct Settings {
     username: Option<String>,
     password: Option<Secret>,
     password_file: Option<PathBuf>,
+    /// Certificates that are trusted beside those of the system.
+    ca_file: Option<PathBuf>,
     timeout: Option<Span>,
 }
 
@@ -168,7 +173,7 @@ impl Email {
         let Some(code) = error.status() else {
             return transient(if error.is_tls() {
                 format!(
-                    "no TLS with the mail server {server}: {said}; check that `security` fits `port`, and the certificate of `host`"
+                    "no TLS with the mail server {server}: {said}; check that `security` fits `port`, and the certificate of `host` (one of your own authority: `ca_file`)"
                 )
             } else {
                 format!(
@@ -264,12 +269,18 @@ fn transport(
     port: u16,
     timeout: Duration,
 ) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
-    let Settings { host, security, username, password, password_file, .. } = settings;
+    let Settings { host, security, username, password, password_file, ca_file, .. } = settings;
     let password = Secret::pick("password", password, password_file.as_deref())?;
+    let authorities = ca_file.as_deref().map(authorities).transpose()?;
     let tls = || {
-        TlsParameters::new(host.clone()).map_err(|error| {
-            format!("`host`: cannot make ready for TLS with `{}`: {error}", plain(&host))
-        })
+        let builder = TlsParameters::builder(host.clone());
+        authorities
+            .into_iter()
+            .fold(builder, TlsParametersBuilder::add_root_certificate)
+            .build()
+            .map_err(|error| {
+                format!("`host`: cannot make ready for TLS with `{}`: {error}", plain(&host))
+            })
     };
     let tls = match security {
         Security::None => Tls::None,
@@ -293,6 +304,18 @@ fn transport(
         }
     };
     Ok(builder.build())
+}
+
+/// The certificates of a PEM file.
+fn authorities(file: &Path) -> Result<Certificate, String> {
+    let shown = file.display();
+    let pem =
+        std::fs::read(file).map_err(|error| format!("cannot read `ca_file` {shown}: {error}"))?;
+    // A file without any is no fault to the reader of PEM, and would be trusted for nothing.
+    let is_certificate = pem.windows(MARK.len()).any(|window| window == MARK);
+    Certificate::from_pem(&pem).ok().filter(|_| is_certificate).ok_or_else(|| {
+        format!("`ca_file` {shown} holds no certificate: write the PEM file of the authority that signed for the mail server")
+    })
 }
 
 /// An answer as it may be kept: one line, of bounded length.

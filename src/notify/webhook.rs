@@ -253,7 +253,8 @@ fn address(settings: &Settings) -> Result<Url, String> {
                 shown(&url)
             ));
         }
-        other => return Err(format!("`url` begins with `{other}`: write https://HOST/PATH")),
+        // What stands before the colon may be part of a secret that was put here by mistake.
+        _ => return Err("`url` does not begin with https: write https://HOST/PATH".to_owned()),
     }
     let literal = match url.host() {
         Some(Host::Ipv4(address)) => Some(address.into()),

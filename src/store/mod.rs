@@ -37,7 +37,7 @@ pub mod story;
 /// What an ingest hands over at once.
 pub mod batch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -59,14 +59,14 @@ pub use sources::{Head, Tally};
 /// Why the database could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error(
-        "cannot open the database {path}: {reason}; check that the folder exists and can be written"
-    )]
+    #[error("cannot open the database {path}: {reason}")]
     Open { path: String, reason: String },
     #[error("`{0}` is not a database address: write sqlite://FILE")]
     Address(String),
     #[error("the disk is full: nothing was lost, make room and start again")]
     Full,
+    #[error("the database may only be read: let this user write the file and its folder")]
+    ReadOnly,
     #[error("the database is not as this program left it: {0}")]
     Corrupt(String),
     #[error("the database: {0}")]
@@ -80,6 +80,8 @@ impl From<sqlx::Error> for StoreError {
         match code.as_deref() {
             // SQLITE_FULL
             Some("13") => Self::Full,
+            // SQLITE_READONLY and its extended codes, which carry it in their lowest byte.
+            Some(code) if code.parse::<u32>().is_ok_and(|code| code & 0xff == 8) => Self::ReadOnly,
             _ => Self::Sql(error),
         }
     }
@@ -110,8 +112,12 @@ const WAL_PAGES: &str = "20000";
 impl Store {
     /// Opens a database by its address (`sqlite://FILE`), making it and bringing it up to date.
     pub async fn open(address: &str) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::from_str(address)
-            .map_err(|_| StoreError::Address(address.to_owned()))?
+        // The parser takes anything for a file, the address of another database too.
+        let named = address.strip_prefix("sqlite:").map(|name| name.trim_start_matches('/'));
+        let options = named
+            .filter(|name| !name.is_empty() && !name.starts_with('?'))
+            .and_then(|_| SqliteConnectOptions::from_str(address).ok())
+            .ok_or_else(|| StoreError::Address(address.to_owned()))?
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
@@ -126,9 +132,7 @@ impl Store {
         let path = options.get_filename().to_path_buf();
         let failed = |error: sqlx::Error| StoreError::Open {
             path: path.display().to_string(),
-            reason: error
-                .as_database_error()
-                .map_or_else(|| error.to_string(), |error| error.message().to_owned()),
+            reason: unopened(&path, &error),
         };
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
@@ -173,7 +177,7 @@ impl Store {
 
     /// Where the file is.
     #[must_use]
-    pub fn path(&self) -> &std::path::Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
@@ -181,6 +185,23 @@ impl Store {
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+/// Why a file cannot be opened as a database, and what to do.
+fn unopened(path: &Path, error: &sqlx::Error) -> String {
+    let said = error
+        .as_database_error()
+        .map_or_else(|| error.to_string(), |error| error.message().to_owned());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if path.is_dir() {
+        "it is a folder; name a file, which is made where it is absent".to_owned()
+    } else if folder.is_some_and(|folder| !folder.is_dir()) {
+        "its folder does not exist; make it first".to_owned()
+    } else if said.contains("not a database") {
+        "the file is no database; name another, which is made where it is absent".to_owned()
+    } else {
+        format!("{said}; check that this user may write the file and its folder")
     }
 }
 
