@@ -5,6 +5,9 @@ pub mod files;
 /// Microsoft Graph, polled.
 pub mod graph;
 
+mod entra;
+mod http;
+mod keys;
 mod source;
 mod tls;
 

@@ -9,13 +9,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::settings::Settings;
+use crate::sources::http;
+use crate::sources::http::quoted;
 use crate::sources::{Ask, FetchError};
-
-/// What is quoted of a message that others wrote.
-const QUOTED: usize = 200;
-
-/// No service asks for a longer wait; a larger number is a mistake of it.
-const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 const READ_ALL_LOGS: &str = "b0afded3-3588-46d8-8b3d-9842eff778da";
 const READ_DIRECTORY: &str = "7ab1d382-f21e-4acd-a863-ba3e13f7da61";
@@ -28,18 +24,6 @@ pub(super) fn transient(sentence: String) -> FetchError {
 
 pub(super) fn permanent(sentence: String) -> FetchError {
     FetchError::Permanent { sentence }
-}
-
-/// A text of others on one line, without the secrets, cut where it grows long.
-pub(super) fn quoted(text: &str, secrets: &[&str]) -> String {
-    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        line = line.replace(secret, "…");
-    }
-    match line.char_indices().nth(QUOTED) {
-        Some((cut, _)) => format!("{}…", &line[..cut]),
-        None => line,
-    }
 }
 
 /// What is read of a page here: that it is one, and where the next is.
@@ -187,16 +171,9 @@ impl Refusal<'_> {
         ))
     }
 
-    /// How long to wait, as seconds or as a date. Without it, the caller decides.
+    /// How long to wait, where Graph says it. Without it, the caller decides.
     fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
-        let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-        let wait = if let Ok(seconds) = text.parse::<u64>() {
-            Duration::from_secs(seconds)
-        } else {
-            let until = DateTime::parse_from_rfc2822(text).ok()?;
-            (until.to_utc() - self.now).to_std().unwrap_or_default()
-        };
-        Some(wait.min(LONGEST_WAIT))
+        http::wait(headers.get(RETRY_AFTER)?.to_str().ok()?, self.now)
     }
 }
 
@@ -210,12 +187,7 @@ pub(super) fn broken(settings: &Settings, error: &reqwest::Error) -> FetchError 
              longer `timeout`"
         ));
     }
-    // The innermost error says what happened; those around it say only that something did.
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    let cause = quoted(&cause.to_string(), &[]);
+    let cause = http::cause(error);
     if error.is_connect() {
         return transient(format!(
             "cannot reach {root}: {cause}; check the network, the proxy, and `endpoint`"
@@ -232,41 +204,6 @@ pub(super) fn root(settings: &Settings) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    use reqwest::header::HeaderValue;
-
-    use crate::config::Section;
-
-    #[test]
-    fn a_wait_is_read_as_seconds_or_as_a_date_and_never_grows_absurd() {
-        let text = "tenant_id = \"t\"".parse().unwrap();
-        let settings = Settings::read(&Section::of("source", "graph", "prod", text)).unwrap();
-        let now = "2026-03-01T12:00:00Z".parse().unwrap();
-        let ask = Ask::Window { from: now, to: now };
-        let refusal = Refusal { settings: &settings, head: "x", ask: &ask, now, token: "t" };
-        for (text, wait) in [
-            ("0", Some(0)),
-            (" 42 ", Some(42)),
-            ("Sun, 01 Mar 2026 12:01:30 GMT", Some(90)),
-            ("Sun, 01 Mar 2026 11:00:00 GMT", Some(0)),
-            ("18446744073709551615", Some(24 * 60 * 60)),
-            ("Fri, 01 Mar 2999 12:00:00 GMT", Some(24 * 60 * 60)),
-            ("soon", None),
-            ("-5", None),
-        ] {
-            let header = HeaderValue::from_str(text).unwrap();
-            let headers = HeaderMap::from_iter([(RETRY_AFTER, header)]);
-            assert_eq!(refusal.retry_after(&headers), wait.map(Duration::from_secs), "{text}");
-        }
-        assert_eq!(refusal.retry_after(&HeaderMap::new()), None);
-    }
-
-    #[test]
-    fn what_others_wrote_is_cut_between_characters_and_without_secrets() {
-        let long = "ä".repeat(300);
-        assert_eq!(quoted(&long, &[]).chars().count(), QUOTED + 1);
-        assert_eq!(quoted("a\r\n\tb  hunter2 c", &["", "hunter2"]), "a b … c");
-    }
 
     #[test]
     fn a_page_tells_where_the_next_is() {

@@ -2,15 +2,10 @@
 
 mod answer;
 mod budget;
-mod certificate;
-mod cloud;
-mod credential;
-mod keys;
 mod settings;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_core::credentials::TokenCredential;
@@ -21,18 +16,17 @@ use url::Url;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Fault, Section};
+use crate::sources::entra::Tokens;
+use crate::sources::http;
 use crate::sources::{Ask, FetchError, Page, Plan, Source};
 
 use answer::Refusal;
 use budget::Budget;
-use credential::Tokens;
 
 pub use settings::Settings;
 
 /// An answer longer than this is not a page of a thousand sign-ins.
 const LONGEST_BODY: usize = 256 * 1024 * 1024;
-
-const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 
 /// Makes the source of a `[[source]]` of kind `graph`.
 pub fn build(section: &Section) -> Result<Box<dyn Source>, Vec<Fault>> {
@@ -40,7 +34,7 @@ pub fn build(section: &Section) -> Result<Box<dyn Source>, Vec<Fault>> {
     let credential =
         settings.credential.make(&settings.tenant_id, settings.cloud).map_err(|error| {
             let (said, remedy) =
-                (answer::quoted(&error.to_string(), &[]), settings.credential.remedy());
+                (http::quoted(&error.to_string(), &[]), settings.credential.remedy());
             vec![section.fault(format_args!("`credential` cannot be used here: {said}; {remedy}"))]
         })?;
     let graph = Graph::with_credential(settings, credential)
@@ -75,22 +69,8 @@ impl Graph {
         settings: Settings,
         credential: Arc<dyn TokenCredential>,
     ) -> Result<Self, String> {
-        super::tls::provider();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let mut client = reqwest::Client::builder()
-            .user_agent(concat!("signinel/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_WITHIN.min(settings.timeout))
-            .timeout(settings.timeout)
-            // A token is for the host it was asked for, and for no other.
-            .redirect(reqwest::redirect::Policy::none());
-        if settings::is_loopback(&settings.endpoint) {
-            client = client.no_proxy();
-        }
-        let client = client.build().map_err(|error| {
-            format!(
-                "cannot prepare TLS: {error}; check that the system's root certificates are there"
-            )
-        })?;
+        let client = http::built(http::client(&settings.endpoint, settings.timeout))?;
         let tokens =
             Tokens::new(&settings.credential, credential, &settings.scope, Arc::clone(&clock));
         let budget = Budget::of(
@@ -163,7 +143,7 @@ impl Graph {
             || !url.username().is_empty()
             || url.password().is_some()
         {
-            let there = answer::quoted(&url.origin().ascii_serialization(), &[]);
+            let there = http::quoted(&url.origin().ascii_serialization(), &[]);
             return Err(answer::permanent(format!(
                 "{root} gave a nextLink to {there}, which is not followed because the token is not \
                  for there; if that is where Graph is, set `endpoint` to it"

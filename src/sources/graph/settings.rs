@@ -1,29 +1,19 @@
 //! The settings of a `[[source]]` of kind `graph`.
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
-use toml::Value;
 use url::Url;
 
-use super::certificate::Certificate;
-use super::cloud::Cloud;
-use super::credential::{Credential, UserAssigned};
-use super::keys::Keys;
-use crate::config::{Fault, Secret, Section, Span};
-use crate::model::SignInType;
+use crate::config::{Fault, Section, Span};
 use crate::sources::Plan;
+use crate::sources::entra;
+use crate::sources::entra::{Cloud, Credential};
+use crate::sources::keys::Keys;
 
 const KNOWN: &str = "tenant_id, cloud, endpoint, scope, sign_in_types, interval, backfill, overlap, \
                      window, page_size, requests_per_10s, timeout, retry_wait, reach, credential, \
                      client_secret";
-
-const WRITE_TENANT: &str = "the tenant's id, such as \"72f988bf-86f1-41af-91ab-2d7cd011db47\"";
-const WRITE_CLIENT: &str = "the client id of the application, a GUID";
-const WRITE_KIND: &str = "\"managed_identity\", \"workload_identity\", \"client_secret\", \
-                          \"client_certificate\" or \"azure_cli\"";
 
 /// Graph often says no time with a 429; what it counts, the last 10 s, is over after this.
 const RETRY_WAIT: Span = Span::seconds(10);
@@ -51,23 +41,16 @@ impl Settings {
     /// Reads a section; tells all that is wrong with it at once.
     pub fn read(section: &Section) -> Result<Self, Vec<Fault>> {
         let mut keys = Keys::of(section)?;
-        let tenant_id = tenant(&mut keys);
-        let cloud = keys
-            .text("cloud", "\"global\"")
-            .map(|text| Cloud::from_str(&text))
-            .transpose()
-            .unwrap_or_else(|sentence| {
-                keys.sentence(&sentence);
-                None
-            })
-            .unwrap_or_default();
-        let endpoint = endpoint(&mut keys, cloud);
+        let tenant_id = entra::tenant(&mut keys);
+        let cloud = entra::cloud(&mut keys);
+        let endpoint =
+            keys.endpoint(cloud.graph_root()).or_else(|| Url::parse(cloud.graph_root()).ok());
         let scope = keys
             .text("scope", "the application ID URI of Graph with /.default behind it")
             .unwrap_or_else(|| cloud.scope());
         let second = Span::seconds(1);
         let plan = Plan {
-            heads: heads(&mut keys),
+            heads: keys.sign_in_types().iter().map(ToString::to_string).collect(),
             interval: keys.span("interval", Span::seconds(60), second),
             backfill: keys.span("backfill", Span::seconds(7 * DAY), second),
             overlap: keys.span("overlap", Span::seconds(2 * 60 * 60), Span::seconds(0)),
@@ -78,7 +61,7 @@ impl Settings {
         let page_size = keys.number("page_size", 1000, 1..=1000);
         let requests = keys.number("requests_per_10s", 5, 1..=10_000);
         let timeout = keys.span("timeout", Span::seconds(5 * 60), second);
-        let credential = credential(&mut keys);
+        let credential = entra::credential(&mut keys);
         let faults = keys.finish(KNOWN);
         match (tenant_id, endpoint, credential, NonZeroU32::new(requests)) {
             (Some(tenant_id), Some(endpoint), Some(credential), Some(requests_per_10s))
@@ -101,177 +84,6 @@ impl Settings {
             _ => Err(faults),
         }
     }
-}
-
-fn tenant(keys: &mut Keys<'_>) -> Option<String> {
-    let tenant = keys.required("tenant_id", WRITE_TENANT)?;
-    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
-    if !tenant.chars().all(is_word)
-        || ["common", "organizations", "consumers"].contains(&tenant.to_lowercase().as_str())
-    {
-        keys.fault("tenant_id", &format!("is `{tenant}`, not one tenant; write {WRITE_TENANT}"));
-        return None;
-    }
-    Some(tenant)
-}
-
-/// Whether a URL stays on this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
-fn endpoint(keys: &mut Keys<'_>, cloud: Cloud) -> Option<Url> {
-    let example = cloud.graph_root();
-    let write = format!("a URL such as \"{example}\"");
-    let Some(text) = keys.text("endpoint", &write) else { return Url::parse(example).ok() };
-    let fault = match Url::parse(text.trim_end_matches('/')) {
-        Ok(url) if url.scheme() == "https" || url.scheme() == "http" => {
-            if url.scheme() == "http" && !is_loopback(&url) {
-                "would send the token over plain http, which is only for this machine; write https"
-                    .to_owned()
-            } else if url.query().is_some()
-                || url.fragment().is_some()
-                || !url.username().is_empty()
-                || url.password().is_some()
-            {
-                format!("has more than a host, a port and a path; write {write}")
-            } else {
-                return Some(url);
-            }
-        }
-        _ => format!("is not an https URL; write {write}"),
-    };
-    keys.fault("endpoint", &fault);
-    None
-}
-
-fn heads(keys: &mut Keys<'_>) -> Vec<String> {
-    let write = "a list such as [\"managedIdentity\", \"servicePrincipal\"]";
-    let types = match keys.value("sign_in_types") {
-        None => return ["managedIdentity", "servicePrincipal"].map(str::to_owned).to_vec(),
-        Some(Value::Array(types)) if !types.is_empty() => types,
-        Some(_) => {
-            keys.fault(
-                "sign_in_types",
-                &format!("is not a list with something in it; write {write}"),
-            );
-            return Vec::new();
-        }
-    };
-    let mut heads = Vec::new();
-    for value in types {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        match SignInType::from_str(&text) {
-            Ok(kind) if heads.iter().any(|head| head == kind.as_str()) => {
-                keys.fault("sign_in_types", &format!("has `{kind}` twice; write it once"));
-            }
-            Ok(kind) => heads.push(kind.as_str().to_owned()),
-            Err(error) => keys.fault("sign_in_types", &format!("is wrong: {error}")),
-        }
-    }
-    heads
-}
-
-fn credential(keys: &mut Keys<'_>) -> Option<Credential> {
-    // The environment sets the keys of the section itself, so a secret from there arrives here.
-    let secret = keys.secret("client_secret");
-    let mut table = match keys.value("credential") {
-        None => toml::Table::from_iter([("kind".to_owned(), "managed_identity".into())]),
-        Some(Value::Table(table)) => table,
-        Some(_) => {
-            keys.fault("credential", "is not a table; write { kind = \"managed_identity\" }");
-            return None;
-        }
-    };
-    let kind = table.remove("kind");
-    let kind = kind.as_ref().and_then(Value::as_str).unwrap_or_default();
-    let mut own = keys.within("credential.", table);
-    if secret.is_some() && kind != "client_secret" {
-        own.sentence("`client_secret` is given, but `credential.kind` is another; take one away");
-    }
-    let (credential, known) = match kind {
-        "managed_identity" => {
-            (managed_identity(&mut own), "kind, client_id, object_id, resource_id")
-        }
-        "workload_identity" => {
-            let client_id = own.guid("client_id", WRITE_CLIENT);
-            let tenant_id = own.text("tenant_id", WRITE_TENANT);
-            let token_file = own.path("token_file");
-            let credential = Credential::WorkloadIdentity { client_id, tenant_id, token_file };
-            (Some(credential), "kind, client_id, tenant_id, token_file")
-        }
-        "client_secret" => {
-            (client_secret(&mut own, secret), "kind, client_id, client_secret, client_secret_file")
-        }
-        "client_certificate" => (client_certificate(&mut own), "kind, client_id, certificate_file"),
-        "azure_cli" => (Some(Credential::AzureCli), "kind"),
-        other => {
-            keys.fault("credential.kind", &format!("is `{other}`; write {WRITE_KIND}"));
-            return None;
-        }
-    };
-    keys.join(own.finish(known));
-    credential
-}
-
-fn managed_identity(keys: &mut Keys<'_>) -> Option<Credential> {
-    let named: Vec<UserAssigned> = [
-        keys.guid("client_id", "the client id of the identity").map(UserAssigned::Client),
-        keys.guid("object_id", "the object id of the identity").map(UserAssigned::Object),
-        keys.text("resource_id", "the Azure resource id of the identity")
-            .map(UserAssigned::Resource),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    if named.len() > 1 {
-        keys.sentence(
-            "`credential` names its identity more than once; write one of `client_id`, `object_id` \
-             and `resource_id`",
-        );
-        return None;
-    }
-    Some(Credential::ManagedIdentity(named.into_iter().next()))
-}
-
-/// `over` is the secret from the environment, which goes over that of the file.
-fn client_secret(keys: &mut Keys<'_>, over: Option<Secret>) -> Option<Credential> {
-    let client_id = keys.required_guid("client_id", WRITE_CLIENT);
-    let (value, file) = (keys.secret("client_secret"), keys.path("client_secret_file"));
-    let picked = match over {
-        Some(secret) => Ok(Some(secret)),
-        None => Secret::pick("client_secret", value, file.as_deref()),
-    };
-    match picked {
-        Ok(Some(secret)) if !secret.expose().is_empty() => {
-            return Some(Credential::ClientSecret { client_id: client_id?, secret });
-        }
-        Ok(_) => {
-            let variable = keys.variable("client_secret");
-            keys.fault(
-                "client_secret",
-                &format!("is missing; write it, or `client_secret_file`, or set {variable}"),
-            );
-        }
-        Err(sentence) => keys.sentence(&sentence),
-    }
-    None
-}
-
-fn client_certificate(keys: &mut Keys<'_>) -> Option<Credential> {
-    let client_id = keys.required_guid("client_id", WRITE_CLIENT);
-    let write = "the path of a PEM file with the private key and the certificate";
-    let file = PathBuf::from(keys.required("certificate_file", write)?);
-    if let Err(sentence) = Certificate::read(&file) {
-        keys.sentence(&sentence);
-        return None;
-    }
-    Some(Credential::ClientCertificate { client_id: client_id?, file })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use azure_core::cloud::CloudConfiguration;
 
 /// A cloud, as `cloud = "…"` names it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Cloud {
+pub(in crate::sources) enum Cloud {
     #[default]
     Global,
     UsGov,
@@ -17,7 +17,7 @@ pub(super) enum Cloud {
 impl Cloud {
     /// The host that gives tokens. It must be the one that `azure_identity` asks, because a client
     /// assertion is made out to it.
-    pub(super) fn login_host(self) -> &'static str {
+    pub(in crate::sources) fn login_host(self) -> &'static str {
         match self {
             Self::Global => "login.microsoftonline.com",
             Self::UsGov | Self::UsGovDod => "login.microsoftonline.us",
@@ -25,7 +25,7 @@ impl Cloud {
         }
     }
 
-    pub(super) fn graph_root(self) -> &'static str {
+    pub(in crate::sources) fn graph_root(self) -> &'static str {
         match self {
             Self::Global => "https://graph.microsoft.com",
             Self::UsGov => "https://graph.microsoft.us",
@@ -35,12 +35,12 @@ impl Cloud {
     }
 
     /// What a token for this Graph is asked for with.
-    pub(super) fn scope(self) -> String {
+    pub(in crate::sources) fn scope(self) -> String {
         format!("{}/.default", self.graph_root())
     }
 
     /// The same cloud in the words of `azure_identity`.
-    pub(super) fn configuration(self) -> CloudConfiguration {
+    pub(in crate::sources) fn configuration(self) -> CloudConfiguration {
         match self {
             Self::Global => CloudConfiguration::AzurePublic,
             Self::UsGov | Self::UsGovDod => CloudConfiguration::AzureGovernment,

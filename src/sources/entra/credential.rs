@@ -17,6 +17,7 @@ use super::certificate::Assertions;
 use super::cloud::Cloud;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Secret;
+use crate::sources::http::quoted;
 
 /// A login service that hangs must not hang the source.
 const TOKEN_WITHIN: Duration = Duration::from_mins(1);
@@ -26,7 +27,7 @@ const LEAST_LEFT: i64 = 15;
 
 /// What signs in, as configured.
 #[derive(Clone, Debug)]
-pub(super) enum Credential {
+pub(in crate::sources) enum Credential {
     ManagedIdentity(Option<UserAssigned>),
     WorkloadIdentity {
         client_id: Option<String>,
@@ -46,7 +47,7 @@ pub(super) enum Credential {
 
 /// Which of the user-assigned identities of a machine.
 #[derive(Clone, Debug)]
-pub(super) enum UserAssigned {
+pub(in crate::sources) enum UserAssigned {
     Client(String),
     Object(String),
     Resource(String),
@@ -55,7 +56,7 @@ pub(super) enum UserAssigned {
 impl Credential {
     /// What tells it from others of its tenant, for the budget of requests: Graph counts by
     /// application, however that signs in.
-    pub(super) fn identity(&self) -> String {
+    pub(in crate::sources) fn identity(&self) -> String {
         match self {
             Self::ManagedIdentity(Some(UserAssigned::Client(id)))
             | Self::WorkloadIdentity { client_id: Some(id), .. }
@@ -70,7 +71,7 @@ impl Credential {
     }
 
     /// What to do when it gives no token.
-    pub(super) fn remedy(&self) -> &'static str {
+    pub(in crate::sources) fn remedy(&self) -> &'static str {
         match self {
             Self::ManagedIdentity(None) => {
                 "check that the machine this runs on has a system-assigned managed identity, or \
@@ -98,7 +99,7 @@ impl Credential {
     }
 
     /// The credential of the SDK. The error is what the SDK says is missing.
-    pub(super) fn make(
+    pub(in crate::sources) fn make(
         &self,
         tenant_id: &str,
         cloud: Cloud,
@@ -162,7 +163,7 @@ impl UserAssigned {
 }
 
 /// Tokens for one scope.
-pub(super) struct Tokens {
+pub(in crate::sources) struct Tokens {
     credential: Arc<dyn TokenCredential>,
     scope: String,
     clock: Arc<dyn Clock>,
@@ -174,7 +175,7 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    pub(super) fn new(
+    pub(in crate::sources) fn new(
         settings: &Credential,
         credential: Arc<dyn TokenCredential>,
         scope: &str,
@@ -189,7 +190,7 @@ impl Tokens {
     }
 
     /// A token that holds now. The error is a sentence that says what to do.
-    pub(super) async fn get(&self) -> Result<azure_core::credentials::Secret, String> {
+    pub(in crate::sources) async fn get(&self) -> Result<azure_core::credentials::Secret, String> {
         let scopes = [self.scope.as_str()];
         let asked = self.credential.get_token(&scopes, None);
         let reason = match tokio::time::timeout(TOKEN_WITHIN, asked).await {
@@ -211,7 +212,7 @@ impl Tokens {
     }
 
     /// Lets go of a token that was refused.
-    pub(super) fn forget(&self) {
+    pub(in crate::sources) fn forget(&self) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
@@ -220,7 +221,7 @@ impl Tokens {
         // The SDK closes with a link to its own troubleshooting.
         let said = text.split("\nTo troubleshoot").next().unwrap_or_default();
         let secrets: Vec<&str> = self.secret.iter().map(Secret::expose).collect();
-        super::answer::quoted(said, &secrets)
+        quoted(said, &secrets)
     }
 }
 

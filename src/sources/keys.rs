@@ -2,13 +2,17 @@
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::value::Error as ValueError;
 use toml::{Table, Value};
+use url::Url;
 
 use crate::config::{Fault, Secret, Section, Span};
+use crate::model::SignInType;
+use crate::sources::http;
 
 /// Takes keys out of a table; what is left at the end is not known.
 pub(super) struct Keys<'a> {
@@ -139,6 +143,59 @@ impl<'a> Keys<'a> {
         let (least, most) = (range.start(), range.end());
         self.fault(key, &format!("is {value}; write a whole number from {least} to {most}"));
         default
+    }
+
+    /// `endpoint`: where a service is, without a slash at its end; `None` where it is absent.
+    pub(super) fn endpoint(&mut self, example: &str) -> Option<Url> {
+        let write = format!("a URL such as \"{example}\"");
+        let text = self.text("endpoint", &write)?;
+        let fault = match Url::parse(text.trim_end_matches('/')) {
+            Ok(url) if url.scheme() == "https" || url.scheme() == "http" => {
+                if url.scheme() == "http" && !http::is_loopback(&url) {
+                    "would send the token over plain http, which is only for this machine; write https"
+                        .to_owned()
+                } else if url.query().is_some()
+                    || url.fragment().is_some()
+                    || !url.username().is_empty()
+                    || url.password().is_some()
+                {
+                    format!("has more than a host, a port and a path; write {write}")
+                } else {
+                    return Some(url);
+                }
+            }
+            _ => format!("is not an https URL; write {write}"),
+        };
+        self.fault("endpoint", &fault);
+        None
+    }
+
+    /// `sign_in_types`: those of workloads where it is absent.
+    pub(super) fn sign_in_types(&mut self) -> Vec<SignInType> {
+        let write = "a list such as [\"managedIdentity\", \"servicePrincipal\"]";
+        let types = match self.value("sign_in_types") {
+            None => return vec![SignInType::ManagedIdentity, SignInType::ServicePrincipal],
+            Some(Value::Array(types)) if !types.is_empty() => types,
+            Some(_) => {
+                self.fault(
+                    "sign_in_types",
+                    &format!("is not a list with something in it; write {write}"),
+                );
+                return Vec::new();
+            }
+        };
+        let mut read = Vec::new();
+        for value in types {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            match SignInType::from_str(&text) {
+                Ok(kind) if read.contains(&kind) => {
+                    self.fault("sign_in_types", &format!("has `{kind}` twice; write it once"));
+                }
+                Ok(kind) => read.push(kind),
+                Err(error) => self.fault("sign_in_types", &format!("is wrong: {error}")),
+            }
+        }
+        read
     }
 
     /// All that was wrong. The keys that nobody took are not known; `known` lists those that are.
