@@ -6,6 +6,8 @@ pub mod import;
 /// Polled sources.
 pub mod poll;
 
+mod growing;
+
 use crate::model::{RawRecord, Rejected};
 use crate::normalise::normalise;
 use crate::sources::files::RecordBatch;

@@ -1,5 +1,5 @@
-//! Reads a polled source: each head from where it stopped to now, window by window, and again a stretch
-//! behind it, where late records turn up.
+//! Reads a polled source: each head from where it stopped to now, window by window or file by file, and
+//! again a stretch behind it, where late records turn up.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::fetched;
 use crate::sources::files::cut_page;
-use crate::sources::{Ask, FetchError, Page, Plan, Source};
+use crate::sources::{Ask, FetchError, Pages, Plan, Reading, Source};
 use crate::store::{Head, Store, StoreError, Tally};
 
 /// Pages of one window after which something must be wrong.
@@ -88,25 +88,35 @@ impl Poll<'_> {
             }
             None => (self.now - delta(plan.backfill), 0),
         };
-        let reach = self.now - delta(plan.reach);
-        if from < reach {
-            tracing::warn!(
-                source = self.source.name(),
-                head = name,
-                %from,
-                to = %reach,
-                "the source no longer has these records: the program was stopped for too long"
-            );
-        }
-        let from = from.max(reach);
+        let from = self.within_reach(name, from);
         let mut head = Head {
             name: name.to_owned(),
             read_to: known.map_or(from, |head| head.read_to),
             failures,
             next_attempt_at: None,
         };
-        let (tally, read) = self.windows(plan, &mut head, from).await?;
+        let (tally, read) = match self.source.reading() {
+            Reading::Pages(pages) => self.windows(pages, plan, &mut head, from).await?,
+            Reading::Files(files) => self.files(files, &head, from).await?,
+        };
         Ok((name.to_owned(), tally, read))
+    }
+
+    /// Where to read from, of what the source still has.
+    fn within_reach(&self, head: &str, from: DateTime<Utc>) -> DateTime<Utc> {
+        let Some(reach) = self.source.plan().reach.map(|reach| self.now - delta(reach)) else {
+            return from;
+        };
+        if from < reach {
+            tracing::warn!(
+                source = self.source.name(),
+                head,
+                %from,
+                to = %reach,
+                "the source no longer has these records: the program was stopped for too long"
+            );
+        }
+        from.max(reach)
     }
 
     /// Reads from `from` to now, oldest first, so that what is about to age out is read before it does.
@@ -114,6 +124,7 @@ impl Poll<'_> {
     /// gives up on.
     async fn windows(
         &self,
+        pages: &dyn Pages,
         plan: &Plan,
         head: &mut Head,
         mut from: DateTime<Utc>,
@@ -128,7 +139,7 @@ impl Poll<'_> {
                 next_attempt_at: (to >= self.now).then(|| self.now + delta(plan.interval)),
                 ..head.clone()
             };
-            match self.window(&done, from, to, &mut tally).await? {
+            match self.window(pages, &done, (from, to), &mut tally).await? {
                 Ok(true) => {
                     *head = done;
                     from = to;
@@ -148,15 +159,15 @@ impl Poll<'_> {
     /// not read to its end is read again. `false` when the program is to stop.
     async fn window(
         &self,
+        pages: &dyn Pages,
         done: &Head,
-        from: DateTime<Utc>,
-        to: DateTime<Utc>,
+        (from, to): (DateTime<Utc>, DateTime<Utc>),
         tally: &mut Tally,
     ) -> Result<Result<bool, FetchError>, StoreError> {
         let mut followed = HashSet::new();
         let mut ask = Ask::Window { from, to };
         loop {
-            let page = match self.page(&done.name, &ask).await {
+            let page = match self.tried(&done.name, || pages.fetch(&done.name, &ask)).await {
                 Ok(Some(page)) => page,
                 Ok(None) => return Ok(Ok(false)),
                 Err(error) => return Ok(Err(error)),
@@ -175,16 +186,23 @@ impl Poll<'_> {
         }
     }
 
-    /// One page, asked for again a few times where that may help: a window of many pages would hardly
+    /// An answer, asked for again a few times where that may help: a window of many pages would hardly
     /// ever be read to its end if each failure began it anew. `None` when the program is to stop.
-    async fn page(&self, head: &str, ask: &Ask) -> Result<Option<Page>, FetchError> {
+    pub(super) async fn tried<T, F>(
+        &self,
+        head: &str,
+        ask: impl Fn() -> F,
+    ) -> Result<Option<T>, FetchError>
+    where
+        F: Future<Output = Result<T, FetchError>>,
+    {
         let mut failures = 0;
         loop {
             if self.stop.is_cancelled() {
                 return Ok(None);
             }
-            let error = match self.source.fetch(head, ask).await {
-                Ok(page) => return Ok(Some(page)),
+            let error = match ask().await {
+                Ok(answer) => return Ok(Some(answer)),
                 Err(error) => error,
             };
             failures += 1;
@@ -221,7 +239,11 @@ impl Poll<'_> {
 
     /// Keeps the failure and when to try again: the wait doubles, and is never shorter than the source
     /// asked for.
-    async fn failed(&self, head: &Head, error: &FetchError) -> Result<HeadRead, StoreError> {
+    pub(super) async fn failed(
+        &self,
+        head: &Head,
+        error: &FetchError,
+    ) -> Result<HeadRead, StoreError> {
         let failures = head.failures.saturating_add(1);
         let (asked, is_permanent) = match error {
             FetchError::Transient { retry_after, .. } => (retry_after.unwrap_or_default(), false),
@@ -262,6 +284,6 @@ fn jittered(wait: Duration, now: DateTime<Utc>) -> Duration {
     wait + Duration::from_millis(spread)
 }
 
-fn delta(span: Duration) -> TimeDelta {
+pub(super) fn delta(span: Duration) -> TimeDelta {
     TimeDelta::from_std(span).unwrap_or(TimeDelta::MAX)
 }

@@ -13,7 +13,7 @@ mod tls;
 
 use crate::config::{Fault, Section};
 
-pub use source::{Ask, FetchError, Page, Plan, Source};
+pub use source::{Ask, FetchError, GrowingFile, GrowingFiles, Page, Pages, Plan, Reading, Source};
 
 /// Makes what a `[[source]]` asks for.
 pub fn build(section: &Section) -> Result<Box<dyn Source>, Vec<Fault>> {

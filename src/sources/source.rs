@@ -1,5 +1,7 @@
-//! What a polled source is: something that gives pages of records for a window of event time.
+//! What a polled source is: something that gives pages of records for a window of event time, or files
+//! that grow.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -36,7 +38,7 @@ pub enum FetchError {
 /// How a source wants to be read.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// One head each, read on its own; for Graph the sign-in types.
+    /// One head each, read on its own: the sign-in types of Graph, the containers of storage.
     pub heads: Vec<String>,
     /// Time between two reads of a head.
     pub interval: Duration,
@@ -48,8 +50,30 @@ pub struct Plan {
     pub window: Duration,
     /// The wait after a failure that said nothing of when to come back; each further failure doubles it.
     pub retry_wait: Duration,
-    /// How far back the source still has records; asking for older ones would be refused.
-    pub reach: Duration,
+    /// How far back the source still has records; asking for older ones would be refused. Absent where
+    /// it has them as long as its owner keeps them.
+    pub reach: Option<Duration>,
+}
+
+/// A file that may still grow, as a listing shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrowingFile {
+    pub name: String,
+    /// The hour whose records it holds.
+    pub hour: DateTime<Utc>,
+    /// Of two files of one name, the later one is another file.
+    pub made_at: DateTime<Utc>,
+    /// In bytes.
+    pub size: u64,
+    /// Another one after each change.
+    pub etag: String,
+}
+
+/// The two ways in which records are polled.
+#[derive(Clone, Copy)]
+pub enum Reading<'a> {
+    Pages(&'a dyn Pages),
+    Files(&'a dyn GrowingFiles),
 }
 
 /// A place that records are polled from.
@@ -58,11 +82,36 @@ pub trait Source: Send + Sync {
     fn name(&self) -> &str;
     fn kind(&self) -> &'static str;
     fn plan(&self) -> &Plan;
-
-    /// One page of one head. Waits for the source's own budget of requests, never for a retry:
-    /// when to ask again is a row that `ingest` keeps.
-    async fn fetch(&self, head: &str, ask: &Ask) -> Result<Page, FetchError>;
+    fn reading(&self) -> Reading<'_>;
 
     /// Whether it can be read, for `doctor`: what works, or a sentence that says what to do.
     async fn check(&self, now: DateTime<Utc>) -> Result<String, FetchError>;
+}
+
+/// A source that is asked for windows of event time.
+#[async_trait]
+pub trait Pages: Send + Sync {
+    /// One page of one head. Waits for the source's own budget of requests, never for a retry:
+    /// when to ask again is a row that `ingest` keeps.
+    async fn fetch(&self, head: &str, ask: &Ask) -> Result<Page, FetchError>;
+}
+
+/// A source of files to which records are appended, a line each.
+#[async_trait]
+pub trait GrowingFiles: Send + Sync {
+    /// The files of a head with records between two times; none where the head is not there yet.
+    async fn list(
+        &self,
+        head: &str,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Result<Vec<GrowingFile>, FetchError>;
+
+    /// A piece of a file. `None` when the file, or that piece of it, is no longer there.
+    async fn read(
+        &self,
+        head: &str,
+        name: &str,
+        piece: Range<u64>,
+    ) -> Result<Option<Vec<u8>>, FetchError>;
 }

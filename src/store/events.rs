@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use super::batch::{Batch, Fetched, NewEvent};
 use super::blocks::{self, BLOCK_EVENTS};
 use super::dictionary::Numbers;
+use super::marks::{Mark, Reached};
 use super::sources::{Head, Tally};
 use super::{Store, StoreError, micros};
 use crate::model::EventId;
@@ -66,6 +67,27 @@ impl Store {
         head: Option<&Head>,
         now: DateTime<Utc>,
     ) -> Result<Tally, StoreError> {
+        self.put(source, fetched, head.map_or(Reached::Nowhere, Reached::Head), now).await
+    }
+
+    /// As [`add`](Self::add), for a piece of a file of a head, with how far it was read.
+    pub async fn add_piece(
+        &self,
+        source: (&str, &str),
+        fetched: Fetched,
+        (head, mark): (&str, &Mark),
+        now: DateTime<Utc>,
+    ) -> Result<Tally, StoreError> {
+        self.put(source, fetched, Reached::Mark(head, mark), now).await
+    }
+
+    async fn put(
+        &self,
+        source: (&str, &str),
+        fetched: Fetched,
+        reached: Reached<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Tally, StoreError> {
         let Fetched { batch, bytes, rejects, other } = fetched;
         let mut dictionary_slot = self.dictionary.lock().await;
         // Taken out, so that a write which is given up half-way leaves an empty one behind rather than
@@ -96,9 +118,7 @@ impl Store {
             other,
         };
         super::sources::count(&mut writing, source_id, &tally, now).await?;
-        if let Some(head) = head {
-            super::sources::advance(&mut writing, source_id, head, now).await?;
-        }
+        reached.keep(&mut writing, source_id, now).await?;
         writing.commit().await?;
         *dictionary_slot = dictionary;
         Ok(tally)

@@ -21,6 +21,7 @@ pub mod checkpoints;
 
 /// Findings and how they changed.
 pub mod findings;
+mod marks;
 mod names;
 mod retention;
 mod sources;
@@ -53,6 +54,7 @@ use dictionary::Dictionary;
 pub use batch::{Batch, Fetched, Reject};
 pub use dossier::{Alike, Dossier, Habits};
 pub use events::{EventRow, Stretch, arrived_after, in_time_order};
+pub use marks::Mark;
 pub use names::{KnownIdentity, Names};
 pub use sources::{Head, Tally};
 

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use signinel::clock::FixedClock;
 use signinel::config::Section;
 use signinel::sources::graph::{Graph, Settings};
-use signinel::sources::{Ask, FetchError, Source};
+use signinel::sources::{Ask, FetchError, Pages, Source};
 use signinel::standin::graph::{Faults, GraphStandin, Options, Running, Shown};
 
 const HEAD: &str = "managedIdentity";

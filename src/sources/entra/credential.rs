@@ -190,13 +190,13 @@ impl Tokens {
     }
 
     /// A token that holds now. The error is a sentence that says what to do.
-    pub(in crate::sources) async fn get(&self) -> Result<azure_core::credentials::Secret, String> {
+    pub(in crate::sources) async fn get(&self) -> Result<AccessToken, String> {
         let scopes = [self.scope.as_str()];
         let asked = self.credential.get_token(&scopes, None);
         let reason = match tokio::time::timeout(TOKEN_WITHIN, asked).await {
             Ok(Ok(token)) => {
                 *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
-                return Ok(token.token);
+                return Ok(token);
             }
             Ok(Err(error)) => self.shown(&error),
             Err(_) => format!("no answer within {} s", TOKEN_WITHIN.as_secs()),
@@ -206,7 +206,7 @@ impl Tokens {
         if let Some(token) = last.filter(|last| last.expires_on.unix_timestamp() - now > LEAST_LEFT)
         {
             tracing::warn!(reason, "cannot renew the token; the one at hand still holds");
-            return Ok(token.token);
+            return Ok(token);
         }
         Err(format!("no token for `{}`: {reason}; {}", self.scope, self.remedy))
     }
@@ -279,7 +279,7 @@ mod tests {
         tokens.get().await.unwrap();
         login.is_down.store(true, Ordering::Relaxed);
         clock.advance(TimeDelta::seconds(280));
-        assert_eq!(tokens.get().await.unwrap().secret(), "a token");
+        assert_eq!(tokens.get().await.unwrap().token.secret(), "a token");
         clock.advance(TimeDelta::seconds(10));
         let told = tokens.get().await.unwrap_err();
         assert!(told.contains("AADSTS7000215") && told.contains("client secret has not ended"));

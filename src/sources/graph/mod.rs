@@ -18,7 +18,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Fault, Section};
 use crate::sources::entra::Tokens;
 use crate::sources::http;
-use crate::sources::{Ask, FetchError, Page, Plan, Source};
+use crate::sources::{Ask, FetchError, Page, Pages, Plan, Reading, Source};
 
 use answer::Refusal;
 use budget::Budget;
@@ -158,7 +158,7 @@ impl Graph {
     }
 
     async fn answer(&self, url: Url) -> Result<Answer, FetchError> {
-        let token = self.tokens.get().await.map_err(answer::transient)?;
+        let token = self.tokens.get().await.map_err(answer::transient)?.token;
         let slot = self.budget.take().await;
         let sent = self
             .client
@@ -200,8 +200,8 @@ impl Source for Graph {
         &self.settings.plan
     }
 
-    async fn fetch(&self, head: &str, ask: &Ask) -> Result<Page, FetchError> {
-        self.page(head, ask, self.settings.page_size).await
+    fn reading(&self) -> Reading<'_> {
+        Reading::Pages(self)
     }
 
     async fn check(&self, now: DateTime<Utc>) -> Result<String, FetchError> {
@@ -209,6 +209,13 @@ impl Source for Graph {
         let ask = Ask::Window { from: now - TimeDelta::hours(1), to: now };
         self.page(head, &ask, 1).await?;
         Ok(format!("{head} sign-ins can be read from {}", answer::root(&self.settings)))
+    }
+}
+
+#[async_trait]
+impl Pages for Graph {
+    async fn fetch(&self, head: &str, ask: &Ask) -> Result<Page, FetchError> {
+        self.page(head, ask, self.settings.page_size).await
     }
 }
 

@@ -56,7 +56,7 @@ impl Settings {
             overlap: keys.span("overlap", Span::seconds(2 * 60 * 60), Span::seconds(0)),
             window: keys.span("window", Span::seconds(DAY), Span::seconds(60)),
             retry_wait: keys.span("retry_wait", RETRY_WAIT, Span::seconds(0)),
-            reach: keys.span("reach", Span::seconds(30 * DAY), second),
+            reach: Some(keys.span("reach", Span::seconds(30 * DAY), second)),
         };
         let page_size = keys.number("page_size", 1000, 1..=1000);
         let requests = keys.number("requests_per_10s", 5, 1..=10_000);

@@ -1,0 +1,117 @@
+//! How far the files of a source were read that still grow.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::SqliteConnection;
+
+use super::sources::{Head, advance, number};
+use super::{Store, StoreError, micros, time};
+
+/// How far one file was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    pub name: String,
+    /// The hour that it holds.
+    pub hour: DateTime<Utc>,
+    /// One that was made anew is another file.
+    pub made_at: DateTime<Utc>,
+    /// The bytes that are stored.
+    pub taken: u64,
+    /// Its etag when it was read to its end; empty before.
+    pub etag: String,
+}
+
+impl Store {
+    /// The marks of a head by the names of their files.
+    pub async fn marks(
+        &self,
+        source: &str,
+        head: &str,
+    ) -> Result<HashMap<String, Mark>, StoreError> {
+        let rows: Vec<(String, i64, i64, i64, String)> = sqlx::query_as(
+            "select m.name, m.hour, m.made_at, m.taken, m.etag from marks m \
+             join sources s on s.id = m.source_id where s.name = $1 and m.head = $2",
+        )
+        .bind(source)
+        .bind(head)
+        .fetch_all(self.readers())
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(name, hour, made_at, taken, etag)| {
+                let taken = u64::try_from(taken).unwrap_or(0);
+                let mark = Mark { name, hour: time(hour), made_at: time(made_at), taken, etag };
+                (mark.name.clone(), mark)
+            })
+            .collect())
+    }
+
+    /// Moves a head whose files were all read, and lets go of the marks of hours that are not looked
+    /// at again.
+    pub async fn files_read(
+        &self,
+        source: (&str, &str),
+        head: &Head,
+        before: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let mut writing = self.write().await?;
+        let source_id = number(&mut writing, source.0, source.1).await?;
+        advance(&mut writing, source_id, head, now).await?;
+        sqlx::query("delete from marks where source_id = $1 and head = $2 and hour < $3")
+            .bind(source_id)
+            .bind(&head.name)
+            .bind(micros(before))
+            .execute(&mut *writing)
+            .await?;
+        writing.commit().await?;
+        Ok(())
+    }
+}
+
+/// How far a read of a source has come with what it gave.
+pub(super) enum Reached<'a> {
+    /// Within a window, or nowhere that is kept.
+    Nowhere,
+    Head(&'a Head),
+    /// A place in a file of the head of this name.
+    Mark(&'a str, &'a Mark),
+}
+
+impl Reached<'_> {
+    pub(super) async fn keep(
+        &self,
+        connection: &mut SqliteConnection,
+        source_id: i64,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Nowhere => Ok(()),
+            Self::Head(head) => advance(connection, source_id, head, now).await,
+            Self::Mark(head, mark) => set(connection, source_id, head, mark).await,
+        }
+    }
+}
+
+async fn set(
+    connection: &mut SqliteConnection,
+    source_id: i64,
+    head: &str,
+    mark: &Mark,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert or replace into marks (source_id, head, name, hour, made_at, taken, etag) \
+         values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(source_id)
+    .bind(head)
+    .bind(&mark.name)
+    .bind(micros(mark.hour))
+    .bind(micros(mark.made_at))
+    .bind(i64::try_from(mark.taken).unwrap_or(i64::MAX))
+    .bind(&mark.etag)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
