@@ -67,7 +67,7 @@ impl Poll<'_> {
         };
         let source = (self.source.name(), self.source.kind());
         // The hour that `from` lies in is still looked at.
-        let before = from - TimeDelta::hours(1);
+        let before = from.checked_sub_signed(TimeDelta::hours(1)).unwrap_or(from);
         self.store.files_read(source, &done, before, self.now).await?;
         Ok((tally, HeadRead::CaughtUp))
     }

@@ -84,9 +84,9 @@ impl Poll<'_> {
                 {
                     return Ok((name.to_owned(), Tally::default(), HeadRead::Waiting { until }));
                 }
-                (head.read_to - delta(plan.overlap), head.failures)
+                (before(head.read_to, plan.overlap), head.failures)
             }
-            None => (self.now - delta(plan.backfill), 0),
+            None => (before(self.now, plan.backfill), 0),
         };
         let from = self.within_reach(name, from);
         let mut head = Head {
@@ -104,7 +104,7 @@ impl Poll<'_> {
 
     /// Where to read from, of what the source still has.
     fn within_reach(&self, head: &str, from: DateTime<Utc>) -> DateTime<Utc> {
-        let Some(reach) = self.source.plan().reach.map(|reach| self.now - delta(reach)) else {
+        let Some(reach) = self.source.plan().reach.map(|reach| before(self.now, reach)) else {
             return from;
         };
         if from < reach {
@@ -282,6 +282,11 @@ fn jittered(wait: Duration, now: DateTime<Utc>) -> Duration {
     let fifth = u64::try_from(wait.as_millis() / 5).unwrap_or(0);
     let spread = u64::from(now.timestamp_subsec_micros()) % (fifth + 1);
     wait + Duration::from_millis(spread)
+}
+
+/// A time so long before another; the earliest there is where the span is longer than all of time.
+fn before(at: DateTime<Utc>, span: Duration) -> DateTime<Utc> {
+    at.checked_sub_signed(delta(span)).unwrap_or(DateTime::<Utc>::MIN_UTC)
 }
 
 pub(super) fn delta(span: Duration) -> TimeDelta {

@@ -59,6 +59,11 @@ impl<'a> Keys<'a> {
             .collect()
     }
 
+    /// Whether a key is there that nobody took yet.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     pub(super) fn value(&mut self, key: &str) -> Option<Value> {
         self.table.remove(key)
     }

@@ -4,6 +4,8 @@
 pub mod files;
 /// Microsoft Graph, polled.
 pub mod graph;
+/// Containers of Azure Storage, polled.
+pub mod storage;
 
 mod entra;
 mod http;
@@ -19,10 +21,9 @@ pub use source::{Ask, FetchError, GrowingFile, GrowingFiles, Page, Pages, Plan, 
 pub fn build(section: &Section) -> Result<Box<dyn Source>, Vec<Fault>> {
     match section.kind.as_str() {
         "graph" => graph::build(section),
-        other => {
-            Err(vec![section.fault(format_args!(
-                "there is no source of kind `{other}`; write kind = \"graph\""
-            ))])
-        }
+        "storage" => storage::build(section),
+        other => Err(vec![section.fault(format_args!(
+            "there is no source of kind `{other}`; write kind = \"graph\" or kind = \"storage\""
+        ))]),
     }
 }

@@ -35,6 +35,7 @@ const HOMES: &[(&str, &str)] = &[
     ("zstd", "store"),
     ("azure_identity", "sources"),
     ("azure_core", "sources"),
+    ("azure_storage_blob", "sources"),
     ("reqwest", "sources notify"),
     ("rsigma_eval", "detect"),
     ("rsigma_parser", "detect"),

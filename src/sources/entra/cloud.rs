@@ -34,6 +34,15 @@ impl Cloud {
         }
     }
 
+    /// What stands behind the name of an account in the host of its blobs.
+    pub(in crate::sources) fn blob_suffix(self) -> &'static str {
+        match self {
+            Self::Global => "blob.core.windows.net",
+            Self::UsGov | Self::UsGovDod => "blob.core.usgovcloudapi.net",
+            Self::China => "blob.core.chinacloudapi.cn",
+        }
+    }
+
     /// What a token for this Graph is asked for with.
     pub(in crate::sources) fn scope(self) -> String {
         format!("{}/.default", self.graph_root())

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use azure_core::credentials::{AccessToken, TokenCredential};
+use async_trait::async_trait;
+use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+use azure_core::error::ErrorKind;
 use azure_core::http::ClientOptions;
 use azure_identity::{
     AzureCliCredential, AzureCliCredentialOptions, ClientAssertionCredential,
@@ -225,15 +227,33 @@ impl Tokens {
     }
 }
 
+impl std::fmt::Debug for Tokens {
+    /// Without any token.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokens").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+/// For the clients of the SDK, which ask for the scope themselves; the error is the sentence.
+#[async_trait]
+impl TokenCredential for Tokens {
+    async fn get_token(
+        &self,
+        _: &[&str],
+        _: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        self.get()
+            .await
+            .map_err(|sentence| azure_core::Error::with_message(ErrorKind::Credential, sentence))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use async_trait::async_trait;
-    use azure_core::credentials::TokenRequestOptions;
-    use azure_core::error::ErrorKind;
     use chrono::{DateTime, TimeDelta};
 
     use crate::clock::FixedClock;
