@@ -157,3 +157,202 @@ fn whole_lines(bytes: &[u8], is_last: bool) -> usize {
         lines
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::ops::Range;
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use async_trait::async_trait;
+    use tokio_util::sync::CancellationToken;
+
+    use crate::sources::{Plan, Reading, Source};
+    use crate::store::Store;
+
+    /// Files in memory; those whose name ends in `!` cannot be read.
+    struct Shelf {
+        plan: Plan,
+        files: Mutex<Vec<(GrowingFile, String)>>,
+        asked: Mutex<Vec<(String, Range<u64>)>>,
+    }
+
+    impl Shelf {
+        fn new() -> Self {
+            let plan = Plan {
+                heads: vec!["logs".to_owned()],
+                interval: Duration::from_mins(1),
+                backfill: Duration::from_hours(24),
+                overlap: Duration::from_hours(24),
+                window: Duration::from_hours(1),
+                retry_wait: Duration::ZERO,
+                reach: None,
+            };
+            Self { plan, files: Mutex::default(), asked: Mutex::default() }
+        }
+
+        /// Puts a file in the place of the one of its name.
+        fn put(&self, name: &str, made_at: i64, text: &str) {
+            let file = GrowingFile {
+                name: name.to_owned(),
+                hour: now() - TimeDelta::hours(1),
+                made_at: DateTime::from_timestamp(made_at, 0).unwrap(),
+                size: text.len() as u64,
+                etag: format!("{made_at}-{}", text.len()),
+            };
+            let mut files = self.files.lock().unwrap();
+            files.retain(|(other, _)| other.name != name);
+            files.push((file, text.to_owned()));
+        }
+
+        async fn read(&self, store: &Store) -> (Tally, HeadRead) {
+            let stop = CancellationToken::new();
+            let on_page = |_: &str, _: &str, _: DateTime<Utc>, _: DateTime<Utc>| ();
+            let (now, on_page) = (now(), &on_page);
+            let poll = Poll { store, source: self, now, is_eager: true, stop: &stop, on_page };
+            let mut polled = poll.run().await.unwrap();
+            (polled.tally, polled.heads.remove(0).1)
+        }
+
+        fn asked(&self) -> Vec<(String, Range<u64>)> {
+            std::mem::take(&mut self.asked.lock().unwrap())
+        }
+    }
+
+    #[async_trait]
+    impl Source for Shelf {
+        fn name(&self) -> &'static str {
+            "shelf"
+        }
+
+        fn kind(&self) -> &'static str {
+            "shelf"
+        }
+
+        fn plan(&self) -> &Plan {
+            &self.plan
+        }
+
+        fn reading(&self) -> Reading<'_> {
+            Reading::Files(self)
+        }
+
+        async fn check(&self, _: DateTime<Utc>) -> Result<String, FetchError> {
+            Ok(String::new())
+        }
+    }
+
+    #[async_trait]
+    impl GrowingFiles for Shelf {
+        async fn list(
+            &self,
+            _: &str,
+            _: DateTime<Utc>,
+            _: DateTime<Utc>,
+        ) -> Result<Vec<GrowingFile>, FetchError> {
+            Ok(self.files.lock().unwrap().iter().map(|(file, _)| file.clone()).collect())
+        }
+
+        async fn read(
+            &self,
+            _: &str,
+            name: &str,
+            piece: Range<u64>,
+        ) -> Result<Option<Vec<u8>>, FetchError> {
+            self.asked.lock().unwrap().push((name.to_owned(), piece.clone()));
+            if name.ends_with('!') {
+                return Err(FetchError::Permanent { sentence: format!("{name} is closed") });
+            }
+            let files = self.files.lock().unwrap();
+            let (_, text) = files.iter().find(|(file, _)| file.name == name).unwrap();
+            let piece = usize::try_from(piece.start).unwrap()..usize::try_from(piece.end).unwrap();
+            Ok(text.as_bytes().get(piece).map(<[u8]>::to_vec))
+        }
+    }
+
+    fn now() -> DateTime<Utc> {
+        "2026-07-16T14:30:00Z".parse().unwrap()
+    }
+
+    fn line(number: u32, filler: usize) -> String {
+        let filler = "x".repeat(filler);
+        format!(
+            "{{\"id\":\"{number:08x}-0000-4000-8000-000000000000\",\"createdDateTime\":\
+             \"2026-07-16T13:30:00Z\",\"servicePrincipalName\":\"a\",\"filler\":\"{filler}\",\
+             \"signInEventTypes\":[\"managedIdentity\"]}}\r\n"
+        )
+    }
+
+    fn lines(numbers: Range<u32>) -> String {
+        numbers.map(|number| line(number, 0)).collect()
+    }
+
+    async fn store(folder: &tempfile::TempDir) -> Store {
+        let path = folder.path().join("test.db");
+        Store::open(&format!("sqlite://{}", path.display())).await.unwrap()
+    }
+
+    #[test]
+    fn an_object_that_is_complete_is_a_line_and_half_of_one_is_not() {
+        for (text, whole) in [
+            ("", 0),
+            ("{}\r\n{}\r\n", 8),
+            ("{}\r\n{\"a\":", 4),
+            ("{}\r\n{\"a\":1}", 11),
+            ("{}\r\n{\"a\":1}\r", 12),
+            ("{}\r\n12", 4),
+            ("\r\n", 2),
+            ("{\"a\":\"{}", 0),
+        ] {
+            assert_eq!(whole_lines(text.as_bytes(), true), whole, "{text:?}");
+        }
+        assert_eq!(whole_lines(b"{}\n{}", false), 3, "more of it follows");
+        assert_eq!(whole_lines(b"{\"a\":", false), 5, "a line that no piece holds");
+    }
+
+    #[tokio::test]
+    async fn only_what_was_added_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, shelf) = (store(&folder).await, Shelf::new());
+        let size = lines(0..1).len() as u64;
+        shelf.put("a", 1, &lines(0..2));
+        assert_eq!(shelf.read(&store).await.0.stored, 2);
+        assert_eq!(shelf.asked(), [("a".to_owned(), 0..2 * size)]);
+        shelf.read(&store).await;
+        assert_eq!(shelf.asked(), []);
+        shelf.put("a", 1, &lines(0..3));
+        assert_eq!(shelf.read(&store).await.0.read, 1);
+        assert_eq!(shelf.asked(), [("a".to_owned(), 2 * size..3 * size)]);
+        // Made anew, and longer: no byte of the old one says anything of it.
+        shelf.put("a", 2, &lines(10..20));
+        assert_eq!(shelf.read(&store).await.0.stored, 10);
+        assert_eq!(shelf.asked(), [("a".to_owned(), 0..10 * size)]);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_read_holds_up_no_other_and_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, shelf) = (store(&folder).await, Shelf::new());
+        shelf.put("a!", 1, &lines(0..2));
+        shelf.put("b", 1, &lines(2..5));
+        let (tally, read) = shelf.read(&store).await;
+        assert_eq!(tally.stored, 3);
+        let HeadRead::Failed { sentence, is_permanent, .. } = read else { panic!("{read:?}") };
+        assert_eq!((sentence.as_str(), is_permanent), ("a! is closed", true));
+        assert_eq!(store.marks("shelf", "logs").await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_line_longer_than_a_piece_is_set_aside_and_those_behind_it_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, shelf) = (store(&folder).await, Shelf::new());
+        let piece = usize::try_from(AT_ONCE).unwrap();
+        shelf.put("a", 1, &format!("{}{}{}", lines(0..2), line(2, 2 * piece), lines(3..6)));
+        let (tally, read) = shelf.read(&store).await;
+        assert_eq!((tally.stored, read), (5, HeadRead::CaughtUp));
+        assert!(tally.rejected > 0);
+        assert_eq!(tally.read, tally.stored + tally.rejected);
+    }
+}

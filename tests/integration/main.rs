@@ -4,6 +4,8 @@
 
 /// The house holds the order that `src/lib.rs` shows.
 mod architecture;
+/// A storage account on loopback.
+mod azurite;
 /// Every command helps, and ends well when its reader goes away.
 mod commands;
 /// Published records, where they are at hand.
@@ -16,3 +18,5 @@ mod graph;
 mod program;
 /// Every rule file is complete, and passes its own tests.
 mod rules;
+/// The storage source against an account on loopback.
+mod storage;
