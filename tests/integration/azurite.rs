@@ -81,10 +81,9 @@ impl Azurite {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let place = said
-            .filter_map(|line| line.split_once("https://127.0.0.1:").map(|(_, it)| it.to_owned()))
-            .next()
+            .find_map(|line| line.split_once("https://127.0.0.1:").map(|(_, it)| it.to_owned()))
             .expect("Azurite says where it listens");
         let endpoint = format!("https://localhost:{}/devstoreaccount1", place.trim());
         let account = account(&endpoint);

@@ -127,7 +127,8 @@ fn broken(settings: &Settings, error: &Error) -> FetchError {
     }
     if matches!(error.kind(), ErrorKind::Connection) {
         return transient(format!(
-            "cannot reach {root}: {cause}; check `account` or `endpoint`, the network and the proxy"
+            "cannot reach {root}: {cause}; check `account` or `endpoint`, the network and the proxy, and \
+             for a certificate of your own authority `ca_file`"
         ));
     }
     transient(format!("the connection to {root} broke: {cause}"))
