@@ -17,7 +17,7 @@ use signinel::app::{App, Settings};
 use signinel::clock::FixedClock;
 use signinel::config::Config;
 use signinel::ingest::fetched;
-use signinel::ingest::import::import;
+use signinel::ingest::import::{Import, import};
 use signinel::pipeline;
 use signinel::simulate::{self, Scenarios, Simulation};
 use signinel::sources::files::{More, RecordBatch, Records, cut_page};
@@ -234,8 +234,14 @@ async fn app(db: &Path) -> App {
 }
 
 async fn import_file(app: &App, file: &Path) {
-    let stop = CancellationToken::new();
-    let imported = import(&app.store, vec![file.to_owned()], end(), &stop, &|_| ()).await.unwrap();
+    let with = Import {
+        store: &app.store,
+        tenant_id: String::new(),
+        now: end(),
+        stop: &CancellationToken::new(),
+        on_batch: &|_| (),
+    };
+    let imported = import(vec![file.to_owned()], with).await.unwrap();
     assert_eq!(imported.tally.stored, imported.tally.read);
 }
 

@@ -215,7 +215,7 @@ impl Poll<'_> {
         head: Option<&Head>,
     ) -> Result<Tally, StoreError> {
         let origin = format!("{} {}", self.source.name(), done.name);
-        let page = fetched(cut_page(body), &origin);
+        let page = fetched(cut_page(body), &origin, self.source.tenant_id());
         self.store.add((self.source.name(), self.source.kind()), page, head, self.now).await
     }
 

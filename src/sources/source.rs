@@ -57,6 +57,8 @@ pub struct Plan {
 pub trait Source: Send + Sync {
     fn name(&self) -> &str;
     fn kind(&self) -> &'static str;
+    /// Whose logs these are, as the configuration names the tenant; empty where records say so.
+    fn tenant_id(&self) -> &str;
     fn plan(&self) -> &Plan;
 
     /// One page of one head. Waits for the source's own budget of requests, never for a retry:

@@ -8,11 +8,19 @@ mod architecture;
 mod commands;
 /// Published records, where they are at hand.
 mod corpus;
+/// Killed at any instruction, it finishes what it began.
+mod crash;
 /// Findings are a pure function of events and rules, against an evaluator that knows no shortcuts.
 mod detect;
+/// The documents tell what is so.
+mod documents;
 /// The Graph source against a Graph on loopback.
 mod graph;
+/// By file or by poll, in any order and form: the same findings and incidents.
+mod path;
 /// The program, run as a person runs it.
 mod program;
 /// Every rule file is complete, and passes its own tests.
 mod rules;
+/// A simulated tenant, and what of a database may not depend on how its records came.
+mod world;

@@ -216,6 +216,10 @@ impl Source for Graph {
         "graph"
     }
 
+    fn tenant_id(&self) -> &str {
+        &self.settings.tenant_id
+    }
+
     fn plan(&self) -> &Plan {
         &self.settings.plan
     }
