@@ -217,7 +217,7 @@ fn read_only(file: &Path) -> Duration {
     loop {
         let mut batch = RecordBatch::default();
         let more = records.fill(&mut batch).unwrap();
-        assert!(fetched(batch, "bench").rejects.is_empty());
+        assert!(fetched(batch, "bench", "").rejects.is_empty());
         if more == More::No {
             return begun.elapsed();
         }
@@ -278,7 +278,7 @@ async fn live(bench: &Bench) -> (Duration, Duration, u64) {
         let body = next_page(bench, page);
         let begun = Instant::now();
         app.store
-            .add(("live", "graph"), fetched(cut_page(body), "live"), None, end())
+            .add(("live", "graph"), fetched(cut_page(body), "live", ""), None, end())
             .await
             .unwrap();
         pipeline::evaluate(&app, end(), |_| ()).await.unwrap();

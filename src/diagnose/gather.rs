@@ -8,8 +8,9 @@ use super::card::Card;
 use super::catalogue::Catalogue;
 use super::explain::explain;
 use super::facts::{Baseline, Facts, FindingFacts, IdentityFacts, Shared, Successor};
+use super::unread;
 use crate::detect::Rulebook;
-use crate::model::{Incident, NAMED_AT_MOST};
+use crate::model::{COVERAGE, Incident, NAMED_AT_MOST};
 use crate::store::incidents::IncidentFinding;
 use crate::store::{Dossier, Store, StoreError};
 
@@ -26,6 +27,9 @@ pub async fn card(
     catalogue: &Catalogue,
     incident: &Incident,
 ) -> Result<Card, StoreError> {
+    if incident.categories.iter().any(|category| category == COVERAGE) {
+        return Ok(unread::card(incident, &store.gaps_of(incident.id).await?));
+    }
     let mut rows = store.findings_of(incident.id).await?;
     rows.sort_by_key(|row| std::cmp::Reverse(rulebook.rules.get(&row.rule).map(|rule| rule.level)));
     let (mut identity_ids, mut codes) = (Vec::new(), BTreeMap::<i64, u64>::new());
@@ -55,7 +59,7 @@ pub async fn card(
         addresses: store.addresses(&identity_ids, &numbers, interval).await?,
         failing_alike: store.failing_alike(&identity_ids, &numbers, interval).await?,
         codes,
-        coverage: None,
+        coverage: unread::sentence(&store.gaps_within(interval.0, interval.1).await?),
     };
     Ok(explain(&facts, catalogue))
 }

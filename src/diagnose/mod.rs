@@ -8,6 +8,7 @@ mod facts;
 mod gather;
 pub(crate) mod phrase;
 mod step;
+mod unread;
 mod unusual;
 
 pub use card::{Card, Cause, Confidence, Step, Who};

@@ -60,7 +60,9 @@ impl Describing<'_> {
                 let interval = (started_at, last_seen_at);
                 rows::count_events(self.writing, id, interval, &numbers, &resources).await?
             }
-            Subject::Group(_) => members.iter().map(|row| row.finding.draft.event_count).sum(),
+            Subject::Group(_) | Subject::Source(_) => {
+                members.iter().map(|row| row.finding.draft.event_count).sum()
+            }
         };
         let rules = self.rules_of(members);
         let identities: Vec<NamedIdentity> =

@@ -22,6 +22,15 @@ pub struct Grouped {
     pub reopened: u64,
 }
 
+impl std::ops::AddAssign for Grouped {
+    fn add_assign(&mut self, more: Self) {
+        self.opened += more.opened;
+        self.changed += more.changed;
+        self.resolved += more.resolved;
+        self.reopened += more.reopened;
+    }
+}
+
 /// Groups what changed since the last walk, in one transaction.
 pub async fn run(
     store: &Store,

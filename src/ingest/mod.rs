@@ -5,6 +5,7 @@ pub mod import;
 
 /// Polled sources.
 pub mod poll;
+mod walk;
 
 use std::borrow::Cow;
 

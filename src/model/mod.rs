@@ -5,6 +5,8 @@ mod event;
 mod finding;
 mod id;
 mod incident;
+mod lateness;
+mod ledger;
 mod record;
 mod severity;
 
@@ -12,6 +14,8 @@ pub use delivery::{Delivery, TellReason};
 pub use event::{Event, Facet, Identity, Resource, SignInType};
 pub use finding::{Draft, Finding, NAMED_AT_MOST, RuleFacts};
 pub use id::{DeliveryId, EventId, FindingId, IncidentId};
-pub use incident::{Incident, IncidentState, NamedIdentity, ResolvedBy};
+pub use incident::{COVERAGE, Incident, IncidentState, NamedIdentity, ResolvedBy};
+pub use lateness::Lateness;
+pub use ledger::{Covered, Interval, Ledger};
 pub use record::{Form, RawRecord, Rejected};
 pub use severity::Severity;

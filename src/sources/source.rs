@@ -42,8 +42,13 @@ pub struct Plan {
     pub interval: Duration,
     /// How far back the first read goes.
     pub backfill: Duration,
-    /// How far behind its head each read begins, so that late records are found.
-    pub overlap: Duration,
+    /// How far behind its head each read begins, so that late records are found; where it is not given,
+    /// as far as records were seen to come late.
+    pub overlap: Option<Duration>,
+    /// Ages at which what was read is read once more.
+    pub sweeps: Vec<Duration>,
+    /// A head that was not read for so long has a gap.
+    pub stale_after: Duration,
     /// The longest window asked for at once.
     pub window: Duration,
     /// The wait after a failure that said nothing of when to come back; each further failure doubles it.

@@ -10,8 +10,9 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::batch::{Batch, Fetched, NewEvent};
 use super::blocks::{self, BLOCK_EVENTS};
+use super::coverage::Reading;
 use super::dictionary::Numbers;
-use super::sources::{Head, Tally};
+use super::sources::Tally;
 use super::{Store, StoreError, micros};
 use crate::model::EventId;
 
@@ -57,13 +58,13 @@ pub struct Stretch {
 }
 
 impl Store {
-    /// Stores what a source gave: new events with their records, rejects, the tally, and how far its
-    /// head has come, all or nothing.
+    /// Stores what a source gave: new events with their records, rejects, the tally, and what
+    /// it tells of its head, all or nothing.
     pub async fn add(
         &self,
         source: (&str, &str),
         fetched: Fetched,
-        head: Option<&Head>,
+        reading: Option<&Reading<'_>>,
         now: DateTime<Utc>,
     ) -> Result<Tally, StoreError> {
         let Fetched { batch, bytes, rejects, other } = fetched;
@@ -96,8 +97,10 @@ impl Store {
             other,
         };
         super::sources::count(&mut writing, source_id, &tally, now).await?;
-        if let Some(head) = head {
-            super::sources::advance(&mut writing, source_id, head, now).await?;
+        if let Some(reading) = reading {
+            let stored_at: Vec<i64> = kept.iter().map(|event| event.created_at).collect();
+            super::coverage::note(&mut writing, source_id, reading, &stored_at, &tally, now)
+                .await?;
         }
         writing.commit().await?;
         *dictionary_slot = dictionary;

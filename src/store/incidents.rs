@@ -17,6 +17,8 @@ pub enum Subject {
     Identity(i64),
     /// A group that is not of one identity: an address, a tenant.
     Group(i64),
+    /// A source that is not read: it has gaps in place of findings.
+    Source(i64),
 }
 
 impl std::fmt::Display for Subject {
@@ -24,6 +26,7 @@ impl std::fmt::Display for Subject {
         match self {
             Self::Identity(id) => write!(f, "identity:{id}"),
             Self::Group(id) => write!(f, "group:{id}"),
+            Self::Source(id) => write!(f, "source:{id}"),
         }
     }
 }
@@ -154,6 +157,7 @@ pub async fn take_findings(
     let (column, id) = match subject {
         Subject::Identity(id) => ("identity_id", id),
         Subject::Group(id) => ("id", id),
+        Subject::Source(_) => return Ok(Vec::new()),
     };
     let rows = sqlx::query(AssertSqlSafe(format!(
         "select f.id, f.started_at, f.first_event, f.detected_at, f.last_at, f.last_event, f.event_count, \
@@ -205,7 +209,7 @@ pub async fn open(
 ) -> Result<IncidentId, StoreError> {
     let identity_id = match subject {
         Subject::Identity(id) => Some(id),
-        Subject::Group(_) => None,
+        Subject::Group(_) | Subject::Source(_) => None,
     };
     let id: i64 = sqlx::query_scalar(
         "insert into incidents (subject, identity_id, title, severity, summary, started_at, detected_at, \

@@ -1,6 +1,7 @@
 //! The one place with SQL: a SQLite file that the stages meet at.
 
 mod blocks;
+mod coverage;
 mod dictionary;
 mod dossier;
 mod events;
@@ -23,6 +24,9 @@ pub mod checkpoints;
 pub mod findings;
 mod names;
 mod retention;
+
+/// What was never read.
+pub mod gaps;
 mod sources;
 
 /// How far stages have read.
@@ -51,6 +55,7 @@ use tokio::sync::Mutex;
 use dictionary::Dictionary;
 
 pub use batch::{Batch, Fetched, Reject};
+pub use coverage::{HeadCoverage, Reading, ReadingKind, WindowDone};
 pub use dossier::{Alike, Dossier, Habits};
 pub use events::{EventRow, Stretch, arrived_after, in_time_order};
 pub use names::{KnownIdentity, Names};

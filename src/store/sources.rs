@@ -41,38 +41,45 @@ pub struct Head {
     /// Failures in a row.
     pub failures: u32,
     pub next_attempt_at: Option<DateTime<Utc>>,
+    /// When a window of it was last read to its end.
+    pub last_read_at: Option<DateTime<Utc>>,
 }
 
 impl Store {
     /// How far a head has come; `None` before its first window was read.
     pub async fn head(&self, source: &str, head: &str) -> Result<Option<Head>, StoreError> {
-        let row: Option<(i64, i64, Option<i64>)> = sqlx::query_as(
-            "select h.read_to, h.failures, h.next_attempt_at from heads h \
+        let row: Option<(i64, i64, Option<i64>, Option<i64>)> = sqlx::query_as(
+            "select h.read_to, h.failures, h.next_attempt_at, h.last_read_at from heads h \
              join sources s on s.id = h.source_id where s.name = $1 and h.name = $2",
         )
         .bind(source)
         .bind(head)
         .fetch_optional(self.readers())
         .await?;
-        Ok(row.map(|(read_to, failures, next_attempt_at)| Head {
+        Ok(row.map(|(read_to, failures, next_attempt_at, last_read_at)| Head {
             name: head.to_owned(),
             read_to: time(read_to),
             failures: u32::try_from(failures).unwrap_or(u32::MAX),
             next_attempt_at: next_attempt_at.map(time),
+            last_read_at: last_read_at.map(time),
         }))
     }
 
-    /// Keeps that a head could not be read, with the sentence, and when to try again.
+    /// Keeps that a head could not be read, with the sentence, when to try again, and the requests spent,
+    /// those that gave no page being the second number.
     pub async fn head_failed(
         &self,
         source: (&str, &str),
         head: &Head,
         sentence: &str,
+        requests: (u64, u64),
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
         let source_id = number(&mut writing, source.0, source.1).await?;
         set_head(&mut writing, source_id, head, None).await?;
+        super::coverage::spend(&mut writing, source_id, &head.name, requests).await?;
+        super::gaps::explain(&mut writing, source_id, &head.name, sentence).await?;
         sqlx::query("update sources set last_failed_at = $2, last_failure = $3 where id = $1")
             .bind(source_id)
             .bind(micros(now))
@@ -107,17 +114,24 @@ impl Store {
     }
 }
 
+/// The number of a source that gave something already.
+pub(super) async fn known(
+    connection: &mut SqliteConnection,
+    name: &str,
+) -> Result<Option<i64>, StoreError> {
+    Ok(sqlx::query_scalar("select id from sources where name = $1")
+        .bind(name)
+        .fetch_optional(connection)
+        .await?)
+}
+
 /// The number of a source, made at its first record.
 pub(super) async fn number(
     connection: &mut SqliteConnection,
     name: &str,
     kind: &str,
 ) -> Result<i64, StoreError> {
-    let found: Option<i64> = sqlx::query_scalar("select id from sources where name = $1")
-        .bind(name)
-        .fetch_optional(&mut *connection)
-        .await?;
-    match found {
+    match known(&mut *connection, name).await? {
         Some(id) => Ok(id),
         None => {
             Ok(sqlx::query_scalar("insert into sources (name, kind) values ($1, $2) returning id")

@@ -88,15 +88,15 @@ const SIGNING: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 /// Every incident was told, every delivery was made, and each was received under its own id with the
 /// same words however often it came.
 fn assert_told(place: &Place, receiver: &Receiver) {
-    let mut received: BTreeMap<String, BTreeSet<Vec<u8>>> = BTreeMap::new();
+    let mut bodies_by_id: BTreeMap<String, BTreeSet<Vec<u8>>> = BTreeMap::new();
     for request in receiver.received() {
-        received.entry(request.headers["webhook-id"].clone()).or_default().insert(request.body);
+        bodies_by_id.entry(request.headers["webhook-id"].clone()).or_default().insert(request.body);
     }
-    assert!(received.values().all(|bodies| bodies.len() == 1), "one id, several messages");
+    assert!(bodies_by_id.values().all(|bodies| bodies.len() == 1), "one id, several messages");
     let deliveries = place.json("deliveries list --limit 1000");
     let deliveries = deliveries.as_array().unwrap();
     assert!(deliveries.iter().all(|it| it["state"] == "sent"), "{deliveries:#?}");
-    assert_eq!(deliveries.len(), received.len(), "rows of deliveries, and messages received");
+    assert_eq!(deliveries.len(), bodies_by_id.len(), "rows of deliveries, and messages received");
     let incidents = place.json("incidents list");
     let untold: Vec<&Value> =
         incidents.as_array().unwrap().iter().filter(|it| it["deliveries"] == 0).collect();

@@ -8,6 +8,8 @@ mod architecture;
 mod commands;
 /// Published records, where they are at hand.
 mod corpus;
+/// What was read, what was not, and that late records are found.
+mod coverage;
 /// Killed at any instruction, it finishes what it began.
 mod crash;
 /// Findings are a pure function of events and rules, against an evaluator that knows no shortcuts.
