@@ -227,7 +227,15 @@ async fn sign_ins(
             ([(CONTENT_TYPE, "text/html")], page).into_response()
         }
         Some(Mishap::Empty) => StatusCode::OK.into_response(),
-        None | Some(Mishap::CutOff | Mishap::Truncated) => match shared.page(&options) {
+        Some(Mishap::Unauthorised) => {
+            let message = "Lifetime validation failed, the token is expired.";
+            shared.refusal(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message)
+        }
+        Some(Mishap::Expired) if options.contains_key("$skiptoken") => {
+            let message = "Invalid Skip Token, skip token is null";
+            shared.refusal(StatusCode::BAD_REQUEST, "BadRequest", message)
+        }
+        _ => match shared.page(&options, mishap) {
             Ok(body) => sent(body, mishap),
             Err(message) => shared.refusal(StatusCode::BAD_REQUEST, "BadRequest", &message),
         },
@@ -297,7 +305,11 @@ impl Shared {
     }
 
     /// The body of a page; the error is a sentence in Graph's manner.
-    fn page(&self, options: &BTreeMap<String, String>) -> Result<Vec<u8>, String> {
+    fn page(
+        &self,
+        options: &BTreeMap<String, String>,
+        mishap: Option<Mishap>,
+    ) -> Result<Vec<u8>, String> {
         if !self.options.orders && options.contains_key("$orderby") {
             return Err("Query option '$orderby' is not supported.".to_owned());
         }
@@ -313,7 +325,7 @@ impl Shared {
         body.extend_from_slice(b"/beta/$metadata#auditLogs/signIns\",");
         if let Some(place) = next {
             body.extend_from_slice(b"\"@odata.nextLink\":\"");
-            body.extend_from_slice(self.next_link(options, place).as_bytes());
+            body.extend_from_slice(self.next_link(options, place, mishap).as_bytes());
             body.extend_from_slice(b"\",");
         }
         body.extend_from_slice(b"\"value\":[");
@@ -328,10 +340,20 @@ impl Shared {
     }
 
     /// The same request from a place on. Its characters need no escape in JSON.
-    fn next_link(&self, options: &BTreeMap<String, String>, place: usize) -> String {
+    fn next_link(
+        &self,
+        options: &BTreeMap<String, String>,
+        place: usize,
+        mishap: Option<Mishap>,
+    ) -> String {
+        let token = match (mishap, options.get("$skiptoken")) {
+            (Some(Mishap::Looped), Some(own)) => own.clone(),
+            (Some(Mishap::LinkedNowhere), _) => String::new(),
+            _ => query::token(place),
+        };
         let query = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(options.iter().filter(|(name, _)| *name != "$skiptoken"))
-            .append_pair("$skiptoken", &query::token(place))
+            .append_pair("$skiptoken", &token)
             .finish();
         format!("{}/beta/auditLogs/signIns?{query}", self.origin)
     }

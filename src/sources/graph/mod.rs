@@ -57,6 +57,8 @@ pub struct Graph {
     clock: Arc<dyn Clock>,
     /// Until Graph says that it does not order: then the order is its own.
     asks_for_order: AtomicBool,
+    /// Whether Graph ever took a token: then a refusal is of that one, and the next may go better.
+    was_let_in: AtomicBool,
 }
 
 /// What came of a request: an answer with its body read to the end.
@@ -98,8 +100,8 @@ impl Graph {
             &settings.credential.identity(),
             settings.requests_per_10s,
         );
-        let asks_for_order = AtomicBool::new(true);
-        Ok(Self { settings, tokens, budget, client, clock, asks_for_order })
+        let (asks_for_order, was_let_in) = (AtomicBool::new(true), AtomicBool::new(false));
+        Ok(Self { settings, tokens, budget, client, clock, asks_for_order, was_let_in })
     }
 
     async fn page(&self, head: &str, ask: &Ask, size: u32) -> Result<Page, FetchError> {
@@ -111,7 +113,16 @@ impl Graph {
             self.asks_for_order.store(false, Ordering::Relaxed);
             answer = self.answer(self.url(head, ask, size, false)?).await?;
         }
+        if answer.status == StatusCode::UNAUTHORIZED {
+            // It may have expired between two pages; a fresh one tells whether that was all.
+            self.tokens.forget();
+            answer = self.answer(self.url(head, ask, size, is_ordered)?).await?;
+            if answer.status == StatusCode::UNAUTHORIZED {
+                self.tokens.forget();
+            }
+        }
         if answer.status == StatusCode::OK {
+            self.was_let_in.store(true, Ordering::Relaxed);
             return match answer::next_link(&answer.body) {
                 Ok(next) => Ok(Page { body: answer.body, next }),
                 Err(reason) => {
@@ -122,9 +133,6 @@ impl Graph {
                 }
             };
         }
-        if answer.status == StatusCode::UNAUTHORIZED {
-            self.tokens.forget();
-        }
         let refusal = Refusal {
             settings: &self.settings,
             head,
@@ -132,7 +140,16 @@ impl Graph {
             now: self.clock.now(),
             token: answer.token.secret(),
         };
-        Err(refusal.explain(answer.status, &answer.headers, &answer.body))
+        let mut error = refusal.explain(answer.status, &answer.headers, &answer.body);
+        if answer.status == StatusCode::UNAUTHORIZED && self.was_let_in.load(Ordering::Relaxed) {
+            error = answer::transient(error.to_string());
+        }
+        if answer.status == StatusCode::TOO_MANY_REQUESTS
+            && let FetchError::Transient { retry_after, .. } = &error
+        {
+            self.budget.refused(retry_after.unwrap_or(self.settings.plan.retry_wait));
+        }
+        Err(error)
     }
 
     fn url(&self, head: &str, ask: &Ask, size: u32, is_ordered: bool) -> Result<Url, FetchError> {
