@@ -56,6 +56,9 @@ create table gaps (
 create index gaps_by_head on gaps (source_id, head, from_at);
 create index gaps_open on gaps (source_id) where ended_at is null;
 
+-- How the record set aside is to be read: json, csv, table; absent where nobody could tell.
+alter table rejects add column form text;
+
 -- Requests spent on a head, and those of them that gave no page.
 alter table heads add column requests integer not null default 0;
 alter table heads add column failed_requests integer not null default 0;

@@ -83,9 +83,13 @@ impl App {
         let (rulebook, catalogue) =
             (read_rules(rules.as_deref())?, read_catalogue(rules.as_deref())?);
         let matcher = Matcher::new(&rulebook, catalogue.classes()).map_err(BuildError::Rules)?;
+        let store = Store::open(&db).await?;
+        for fault in store.unaccounted().await? {
+            tracing::error!("{fault}: a fault of Signinel; keep the database and report it");
+        }
         Ok(Self {
             clock,
-            store: Store::open(&db).await?,
+            store,
             facts: rule_facts(&rulebook),
             rulebook,
             catalogue,

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::fetched;
+use super::{Provenance, fetched};
 use crate::sources::files::{Input, More, RecordBatch, Records, inputs};
 use crate::store::{Fetched, Store, StoreError, Tally};
 
@@ -122,7 +122,7 @@ fn read_file(
     loop {
         let filled = records.fill(batch);
         if !batch.is_empty() {
-            let fetched = fetched(std::mem::take(batch), &origin, tenant_id);
+            let fetched = fetched(std::mem::take(batch), &Provenance::of(&origin, tenant_id));
             sender.blocking_send(Read::Batch(Box::new(fetched))).ok()?;
         }
         match filled {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::fetched;
 use super::poll::{HeadRead, Poll, delta};
+use super::{Provenance, fetched};
 use crate::model::Interval;
 use crate::sources::files::cut_page;
 use crate::sources::{Ask, FetchError, Page};
@@ -175,7 +175,9 @@ impl<'a> Walk<'a> {
     ) -> Result<Tally, StoreError> {
         let Poll { store, source, now, .. } = *self.poll;
         let origin = format!("{} {}", source.name(), self.head.name);
-        let page = fetched(cut_page(body), &origin, source.tenant_id());
+        let from =
+            Provenance { origin: &origin, tenant_id: source.tenant_id(), keep: source.plan().keep };
+        let page = fetched(cut_page(body), &from);
         let reading = Reading {
             head: &self.head.name,
             measured_from: self.measured_from,
@@ -199,11 +201,14 @@ impl<'a> Walk<'a> {
                 return Ok(None);
             }
             self.requests += 1;
+            let labels = [("source", source.name().to_owned()), ("head", self.head.name.clone())];
+            metrics::counter!("signinel_requests_total", &labels).increment(1);
             let error = match source.fetch(&self.head.name, ask).await {
                 Ok(page) => return Ok(Some(page)),
                 Err(error) => error,
             };
             self.failed_requests += 1;
+            metrics::counter!("signinel_requests_failed_total", &labels).increment(1);
             failures += 1;
             let FetchError::Transient { sentence, retry_after } = &error else { return Err(error) };
             let wait = self.wait(failures).max(retry_after.unwrap_or_default());

@@ -49,12 +49,22 @@ pub struct Plan {
     pub sweeps: Vec<Duration>,
     /// A head that was not read for so long has a gap.
     pub stale_after: Duration,
+    pub keep: Keep,
     /// The longest window asked for at once.
     pub window: Duration,
     /// The wait after a failure that said nothing of when to come back; each further failure doubles it.
     pub retry_wait: Duration,
     /// How far back the source still has records; asking for older ones would be refused.
     pub reach: Duration,
+}
+
+/// Which sign-ins of users are kept; those of workloads always are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    #[default]
+    All,
+    /// Those that failed: users sign in a hundred times as often as workloads.
+    Failures,
 }
 
 /// A place that records are polled from.

@@ -67,7 +67,7 @@ impl Store {
         reading: Option<&Reading<'_>>,
         now: DateTime<Utc>,
     ) -> Result<Tally, StoreError> {
-        let Fetched { batch, bytes, rejects, other } = fetched;
+        let Fetched { batch, bytes, rejects, retried, other } = fetched;
         let mut dictionary_slot = self.dictionary.lock().await;
         // Taken out, so that a write which is given up half-way leaves an empty one behind rather than
         // one that knows rows which are not there.
@@ -86,7 +86,7 @@ impl Store {
             seq += i64::try_from(block.event_count).expect("a block is small");
         }
         let rejected = rejects.len() as u64;
-        super::sources::set_aside(&mut writing, source_id, &rejects, now).await?;
+        super::rejects::set_aside(&mut writing, source_id, &rejects, now).await?;
         let stored = kept.len() as u64;
         let duplicates = batch.len() as u64 - stored;
         let tally = Tally {
@@ -97,6 +97,7 @@ impl Store {
             other,
         };
         super::sources::count(&mut writing, source_id, &tally, now).await?;
+        super::rejects::take_back(&mut writing, source_id, &retried).await?;
         if let Some(reading) = reading {
             let stored_at: Vec<i64> = kept.iter().map(|event| event.created_at).collect();
             super::coverage::note(&mut writing, source_id, reading, &stored_at, &tally, now)
@@ -104,6 +105,7 @@ impl Store {
         }
         writing.commit().await?;
         *dictionary_slot = dictionary;
+        super::conservation::meter(source.0, &tally);
         Ok(tally)
     }
 

@@ -1,6 +1,7 @@
 //! The one place with SQL: a SQLite file that the stages meet at.
 
 mod blocks;
+mod conservation;
 mod coverage;
 mod dictionary;
 mod dossier;
@@ -23,6 +24,8 @@ pub mod checkpoints;
 /// Findings and how they changed.
 pub mod findings;
 mod names;
+/// Records that were set aside.
+pub mod rejects;
 mod retention;
 
 /// What was never read.

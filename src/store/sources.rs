@@ -1,16 +1,10 @@
-//! Where records come from: the tally of each source, how far its heads have come, and what was set
-//! aside.
+//! Where records come from: the tally of each source, and how far its heads have come.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
-use super::batch::Reject;
 use super::{Store, StoreError, micros, time};
-use crate::model::EventId;
-
-/// Bytes of a rejected record that are kept.
-const REJECT_BYTES: usize = 64 * 1024;
 
 /// What became of the records of a source. `read` is the sum of the others, always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -199,33 +193,5 @@ async fn set_head(
     .bind(read_at.map(micros))
     .execute(connection)
     .await?;
-    Ok(())
-}
-
-/// Keeps rejected records, each once however often it is read.
-pub(super) async fn set_aside(
-    connection: &mut SqliteConnection,
-    source_id: i64,
-    rejects: &[Reject],
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    for reject in rejects {
-        let cut = &reject.record[..reject.record.len().min(REJECT_BYTES)];
-        let mut identity = format!("{}\n{}\n", reject.origin, reject.place).into_bytes();
-        identity.extend_from_slice(cut);
-        sqlx::query(
-            "insert into rejects (source_id, received_at, origin, place, reason, record, digest) \
-             values ($1, $2, $3, $4, $5, $6, $7) on conflict (digest) do nothing",
-        )
-        .bind(source_id)
-        .bind(micros(now))
-        .bind(&reject.origin)
-        .bind(i64::try_from(reject.place).unwrap_or(i64::MAX))
-        .bind(&reject.reason)
-        .bind(cut)
-        .bind(EventId::digest(&identity).0.to_vec())
-        .execute(&mut *connection)
-        .await?;
-    }
     Ok(())
 }

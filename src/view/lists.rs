@@ -13,7 +13,8 @@ use crate::model::{Delivery, Severity};
 use crate::store::HeadCoverage;
 use crate::store::deliveries::DeliveryState;
 use crate::store::gaps::{Gap, GapState};
-use crate::store::overview::{IdentityOverview, RejectOverview, SourceOverview};
+use crate::store::overview::{IdentityOverview, SourceOverview};
+use crate::store::rejects::RejectOverview;
 
 fn moment_or_dash(at: Option<DateTime<Utc>>) -> String {
     at.map_or_else(|| "-".to_owned(), moment)
@@ -284,6 +285,7 @@ mod tests {
             place: 7,
             reason: "`createdDateTime` is missing".to_owned(),
             record: b"{}".to_vec(),
+            form: None,
         });
         let head = Head {
             name: "managedIdentity".to_owned(),

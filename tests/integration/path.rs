@@ -13,7 +13,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use signinel::clock::{Clock, FixedClock, SystemClock};
 use signinel::simulate::{SimulatedRecord, TENANT_ID};
-use signinel::standin::graph::{Faults, Options, Running};
+use signinel::standin::graph::{Faults, GraphStandin, Options, Running, Shown};
 
 use crate::program::{Place, Ran, record};
 use crate::world::{self, Outcome};
@@ -161,6 +161,66 @@ async fn a_signal_ends_a_run_with_what_it_read_kept() {
         assert_eq!(status.code(), Some(0), "{signal}");
         place.run("doctor --offline").says(0, &[]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_users_only_failures_are_kept_where_that_is_asked_for() {
+    let now = SystemClock.now() - TimeDelta::minutes(30);
+    let sign_in = |place, kind: &str, code| {
+        let mut record = record("portal", place, now, code);
+        record["signInEventTypes"] = json!([kind]);
+        Shown::from(record)
+    };
+    let records = vec![
+        sign_in(1, "nonInteractiveUser", 0),
+        sign_in(2, "nonInteractiveUser", 50_020),
+        sign_in(3, "managedIdentity", 0),
+    ];
+    let graph = GraphStandin::start(records, Options::default()).unwrap();
+    for (keep, kept, left_out) in [("all", 3, 0), ("failures", 2, 1)] {
+        let place = Place::new();
+        let polling = world::polling(&graph, "");
+        place.write(
+            "signinel.toml",
+            polling.replace("page_size", &format!("keep = \"{keep}\"\npage_size")),
+        );
+        run_once(&place, &graph).says(0, &[]);
+        let sources = place.json("sources list");
+        assert_eq!(
+            (&sources[0]["stored"], &sources[0]["other"]),
+            (&json!(kept), &json!(left_out)),
+            "{keep}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_set_aside_is_read_again_when_the_program_can() {
+    let place = Place::new();
+    let whole = record("func-orders-prod", 7, SystemClock.now(), 0).to_string();
+    place.write(
+        "mixed.ndjson",
+        format!("{whole}\n{{\"id\": \"x\", \"createdDateTime\": \"soon\", \"appId\": \"a\"}}\n"),
+    );
+    place.run("import mixed.ndjson").says(0, &["1 stored", "1 set aside"]);
+    place.run("rejects retry").says(0, &["0 stored", "1 still set aside"]);
+    // What an update of the program would do: the record reads well now.
+    let mended = record("func-orders-prod", 8, SystemClock.now(), 700_016).to_string();
+    let address = format!("sqlite://{}", place.path("signinel.db").display());
+    let pool = sqlx::SqlitePool::connect(&address).await.unwrap();
+    sqlx::query("update rejects set record = $1")
+        .bind(mended.into_bytes())
+        .execute(&pool)
+        .await
+        .unwrap();
+    pool.close().await;
+    place.run("rejects retry 1").says(0, &["1 stored", "0 still set aside"]);
+    place.run("rejects retry 1").says(1, &["there is no rejected record 1"]);
+    place.run("rejects list").says(0, &["no record was set aside"]);
+    place
+        .run("doctor --offline")
+        .says(0, &["2 records read", "every record read is accounted for"]);
+    assert_eq!(world::outcome(&place).await.events.len(), 2);
 }
 
 /// Every rule of the program.

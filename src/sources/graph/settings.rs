@@ -14,10 +14,10 @@ use super::credential::{Credential, UserAssigned};
 use super::keys::Keys;
 use crate::config::{Fault, Secret, Section, Span};
 use crate::model::SignInType;
-use crate::sources::Plan;
+use crate::sources::{Keep, Plan};
 
 const KNOWN: &str = "tenant_id, cloud, endpoint, scope, sign_in_types, interval, backfill, overlap, \
-                     sweeps, stale_after, window, page_size, requests_per_10s, timeout, retry_wait, reach, credential, \
+                     sweeps, stale_after, keep, window, page_size, requests_per_10s, timeout, retry_wait, reach, credential, \
                      client_secret";
 
 const WRITE_TENANT: &str = "the tenant's id, such as \"72f988bf-86f1-41af-91ab-2d7cd011db47\"";
@@ -76,6 +76,7 @@ impl Settings {
             backfill: keys.span("backfill", Span::seconds(7 * DAY), second),
             overlap: keys.maybe_span("overlap", Span::seconds(0)),
             sweeps: keys.spans("sweeps", &SWEEPS, Span::seconds(60)),
+            keep: keep(&mut keys),
             stale_after: keys.span("stale_after", Span::seconds(30 * 60), second),
             window: keys.span("window", Span::seconds(DAY), Span::seconds(60)),
             retry_wait: keys.span("retry_wait", RETRY_WAIT, Span::seconds(0)),
@@ -154,6 +155,18 @@ fn endpoint(keys: &mut Keys<'_>, cloud: Cloud) -> Option<Url> {
     };
     keys.fault("endpoint", &fault);
     None
+}
+
+fn keep(keys: &mut Keys<'_>) -> Keep {
+    let write = "\"all\" or \"failures\"";
+    match keys.text("keep", write).as_deref() {
+        None | Some("all") => Keep::All,
+        Some("failures") => Keep::Failures,
+        Some(other) => {
+            keys.fault("keep", &format!("is `{other}`; write {write}"));
+            Keep::All
+        }
+    }
 }
 
 fn heads(keys: &mut Keys<'_>) -> Vec<String> {
