@@ -18,6 +18,8 @@ mod detect;
 mod documents;
 /// The Graph source against a Graph on loopback.
 mod graph;
+/// Files that would fill the memory or the disk, or that change while they are read.
+mod hostile;
 /// By file or by poll, in any order and form: the same findings and incidents.
 mod path;
 /// The program, run as a person runs it.
