@@ -26,5 +26,7 @@ mod path;
 mod program;
 /// Every rule file is complete, and passes its own tests.
 mod rules;
+/// What is told arrives: at a real mail server, and at the reference verifier of Standard Webhooks.
+mod told;
 /// A simulated tenant, and what of a database may not depend on how its records came.
 mod world;
