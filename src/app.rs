@@ -101,6 +101,14 @@ impl App {
     }
 }
 
+/// What is wrong with the sources and channels of a configuration.
+pub fn faults(config: &Config) -> Vec<Fault> {
+    let sources = each(&config.sources, crate::sources::build).err();
+    let channels =
+        each(&config.channels, |section| crate::notify::build(section, &config.notify)).err();
+    sources.into_iter().chain(channels).flatten().collect()
+}
+
 /// Builds all of a list, or gives every fault of every one.
 fn each<S, T>(
     all: &[S],

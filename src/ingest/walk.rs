@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio_util::sync::CancellationToken;
 
 use super::poll::{HeadRead, Poll, delta};
 use super::{Provenance, fetched};
@@ -22,6 +23,12 @@ const TRIES: u32 = 5;
 
 /// A longer wait than this is kept as a row, so that the program can stop and others can go on.
 const LONGEST_WAIT_IN_PLACE: Duration = Duration::from_mins(1);
+
+/// What will not go better until somebody acts is not asked for again before this.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// See [`given_up`].
+const GRACE: Duration = Duration::from_secs(4);
 
 /// A window is not halved below this.
 const SHORTEST_WINDOW: TimeDelta = TimeDelta::minutes(15);
@@ -203,7 +210,12 @@ impl<'a> Walk<'a> {
             self.requests += 1;
             let labels = [("source", source.name().to_owned()), ("head", self.head.name.clone())];
             metrics::counter!("signinel_requests_total", &labels).increment(1);
-            let error = match source.fetch(&self.head.name, ask).await {
+            let fetch = source.fetch(&self.head.name, ask);
+            let fetched = tokio::select! {
+                fetched = fetch => fetched,
+                () = given_up(stop) => return Ok(None),
+            };
+            let error = match fetched {
                 Ok(page) => return Ok(Some(page)),
                 Err(error) => error,
             };
@@ -245,7 +257,7 @@ impl<'a> Walk<'a> {
             FetchError::Transient { retry_after, .. } => (retry_after.unwrap_or_default(), false),
             FetchError::Permanent { .. } => (Duration::ZERO, true),
         };
-        let wait = if is_permanent { LONGEST_WAIT } else { self.wait(failures) };
+        let wait = self.wait(failures).max(if is_permanent { PATIENCE } else { Duration::ZERO });
         let until = now + delta(wait.max(asked));
         let sentence = error.to_string();
         let failed = Head { failures, next_attempt_at: Some(until), ..self.head.clone() };
@@ -253,6 +265,13 @@ impl<'a> Walk<'a> {
         store.head_failed((source.name(), source.kind()), &failed, &sentence, spent, now).await?;
         Ok(HeadRead::Failed { sentence, is_permanent, until })
     }
+}
+
+/// A page that is on its way may still come in after the program was asked to stop, but not for long:
+/// whoever stops it kills it after ten seconds or so, and the page is asked for again at the next start.
+async fn given_up(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(GRACE).await;
 }
 
 /// The next page to ask for. A link that was followed already would go round for ever.

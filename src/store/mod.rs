@@ -49,6 +49,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -150,7 +151,12 @@ impl Store {
             .map_err(failed)?;
         migrations::all().run(&writer).await.map_err(|error| StoreError::Open {
             path: path.display().to_string(),
-            reason: error.to_string(),
+            reason: match error {
+                MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
+                    "a newer version of this program wrote it; use that one".to_owned()
+                }
+                other => other.to_string(),
+            },
         })?;
         let readers = SqlitePoolOptions::new()
             .max_connections(4)

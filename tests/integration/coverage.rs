@@ -275,7 +275,7 @@ async fn a_head_that_fails_holds_up_no_other() {
     world.refuse(Some("no"));
     let polled = world.pass().await;
     assert!(matches!(polled.heads[0].1, HeadRead::Failed { is_permanent: true, .. }), "{polled:?}");
-    world.clock.advance(TimeDelta::minutes(1));
+    world.clock.advance(TimeDelta::seconds(50));
     let polled = world.pass().await;
     assert!(
         matches!(polled.heads[0].1, HeadRead::Waiting { .. }),

@@ -30,3 +30,5 @@ mod rules;
 mod told;
 /// A simulated tenant, and what of a database may not depend on how its records came.
 mod world;
+/// Whatever is wrong is told in a sentence, with the exit code that fits.
+mod wrong;

@@ -195,7 +195,7 @@ impl Graph {
     }
 
     async fn answer(&self, url: Url) -> Result<Answer, FetchError> {
-        let token = self.tokens.get().await.map_err(answer::transient)?;
+        let token = self.tokens.get().await?;
         let slot = self.budget.take().await;
         let sent = self
             .client
