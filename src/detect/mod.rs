@@ -6,7 +6,9 @@
 
 mod amend;
 mod fields;
+mod going_back;
 mod groups;
+mod kind_of;
 mod kinds;
 mod matching;
 mod pass;

@@ -14,13 +14,8 @@ use super::pass::{Found, Pace};
 use super::replay::{Outcome, Put, Replay, compare, just_after, just_before, spoken_of};
 use crate::model::EventId;
 use crate::store::checkpoints::{self, CheckpointWrites};
-use crate::store::findings::{self, Key, RuleRow};
-use crate::store::{
-    EventRow, Names, Store, StoreError, Stretch, Writing, arrived_after, in_time_order, micros,
-};
-
-/// Events read at first when a fold goes back; each further page is twice as long.
-const FIRST_PAGE: i64 = 64;
+use crate::store::findings::{self, RuleRow};
+use crate::store::{EventRow, Names, Store, StoreError, Stretch, Writing, arrived_after, micros};
 
 /// States remembered between transactions; past that they are read again.
 const TAILS_AT_MOST: usize = 50_000;
@@ -28,12 +23,12 @@ const TAILS_AT_MOST: usize = 50_000;
 /// The rules at work, with what they remember between passes. The memory is never more than a copy of
 /// rows: without it the findings are the same.
 pub struct Detector {
-    matcher: Matcher,
-    pace: Pace,
-    names: Names,
+    pub(super) matcher: Matcher,
+    pub(super) pace: Pace,
+    pub(super) names: Names,
     /// The database's number of each rule, once known.
     rules: Vec<RuleRow>,
-    groups: Groups,
+    pub(super) groups: Groups,
     /// The last checkpoint of each rule and group, `None` where there is none.
     tails: HashMap<(usize, i64), Option<Put>, RandomState>,
     /// Checkpoints of the chunk at hand.
@@ -47,7 +42,7 @@ pub struct Detector {
 }
 
 /// The new events of one rule and group, in the order of time.
-type Touched = BTreeMap<(usize, i64), Vec<(usize, Role)>>;
+type Touched = BTreeMap<(usize, i64), Vec<(usize, Hit)>>;
 
 impl Detector {
     #[must_use]
@@ -177,17 +172,20 @@ impl Detector {
         writing: &mut Writing,
         rows: &[EventRow],
     ) -> Result<Touched, StoreError> {
-        let mut touched = HashMap::<(usize, Group), Vec<(usize, Role)>, RandomState>::default();
+        let mut touched = HashMap::<(usize, Group), Vec<(usize, Hit)>, RandomState>::default();
         let mut hits: Vec<Hit> = Vec::new();
         for (place, row) in rows.iter().enumerate() {
             self.matcher.hits(row, &self.names, &mut hits);
-            for &(rule, role) in &hits {
-                if row.seq <= self.rules[rule].seen_seq {
+            for &hit in &hits {
+                if row.seq <= self.rules[hit.rule].seen_seq {
                     continue;
                 }
-                let deciding = (rule, self.matcher.group_numbers(rule, row));
-                if let Some(group) = self.groups.of((&self.matcher, &self.names), deciding, row) {
-                    touched.entry((rule, group)).or_default().push((place, role));
+                if let Some(group) = self.groups.of((&self.matcher, &self.names), hit, row) {
+                    let events = touched.entry((hit.rule, group)).or_default();
+                    match events.last_mut() {
+                        Some((last, joined)) if *last == place => joined.join(hit),
+                        _ => events.push((place, hit)),
+                    }
                 }
             }
         }
@@ -230,7 +228,7 @@ impl Detector {
         writing: &mut Writing,
         pair: (usize, i64),
         rows: &[EventRow],
-        events: &[(usize, Role)],
+        events: &[(usize, Hit)],
         last_seq: i64,
         now: DateTime<Utc>,
         found: &mut Found,
@@ -238,7 +236,7 @@ impl Detector {
         let ids = (self.rules[pair.0].id, pair.1);
         let tail = self.tails.remove(&pair).flatten();
         let kind = &self.matcher.rules[pair.0].kind;
-        let only_breaks = events.iter().all(|(_, role)| *role == Role::Breaks);
+        let only_breaks = events.iter().all(|(_, hit)| hit.role == Role::Breaks);
         if tail.is_none() && only_breaks {
             // Nothing has begun that could end.
             self.tails.insert(pair, None);
@@ -252,8 +250,8 @@ impl Detector {
         if is_next || is_first {
             let mut replay =
                 Replay::begin(kind, self.pace.spacing, tail.as_ref(), (Vec::new(), last_new));
-            for &(place, role) in events {
-                replay.step(&self.matcher.occurrence((pair.0, role), &rows[place], &self.names));
+            for &(place, hit) in events {
+                replay.step(&self.matcher.occurrence(hit, &rows[place], &self.names));
             }
             let outcome = replay.end(false);
             return self.settle(writing, pair, tail, outcome, None, now, found).await;
@@ -285,48 +283,6 @@ impl Detector {
         }
         let late = Late { first, count: events.len() };
         self.settle(writing, pair, from, outcome, Some(late), now, found).await
-    }
-
-    /// Folds the events of a group again from a checkpoint on.
-    async fn go_back(
-        &mut self,
-        writing: &mut Writing,
-        pair: (usize, i64),
-        from: Option<&Put>,
-        ahead: (Vec<Put>, Key),
-        mut stretch: Stretch,
-    ) -> Result<Outcome, StoreError> {
-        let kind = self.matcher.rules[pair.0].kind.clone();
-        let mut replay = Replay::begin(&kind, self.pace.spacing, from, ahead);
-        let mut hits = Vec::new();
-        // Most folds are soon what they were.
-        let mut page = self.pace.page.min(FIRST_PAGE);
-        loop {
-            let rows = in_time_order(writing, &stretch, page).await?;
-            self.names.load(writing, &rows).await?;
-            for row in &rows {
-                self.matcher.hits(row, &self.names, &mut hits);
-                let Some(hit) = hits.iter().copied().find(|hit| hit.0 == pair.0) else { continue };
-                let deciding = (pair.0, self.matcher.group_numbers(pair.0, row));
-                let mut group = self.groups.of((&self.matcher, &self.names), deciding, row);
-                if let Some(Group::Pending(place)) = group {
-                    group =
-                        self.groups.settle(writing).await?.get(place).copied().map(Group::Known);
-                }
-                if group == Some(Group::Known(pair.1))
-                    && replay.step(&self.matcher.occurrence(hit, row, &self.names))
-                {
-                    return Ok(replay.end(true));
-                }
-            }
-            match rows.last() {
-                Some(row) if rows.len() == usize::try_from(page).unwrap_or(0) => {
-                    stretch.after = Some(row.key());
-                    page = (2 * page).min(self.pace.page);
-                }
-                _ => return Ok(replay.end(false)),
-            }
-        }
     }
 
     /// Writes what a fold came to.

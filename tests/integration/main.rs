@@ -12,6 +12,8 @@ mod corpus;
 mod detect;
 /// The Graph source against a Graph on loopback.
 mod graph;
+/// An evaluator that looks at the whole history at once.
+mod oracle;
 /// The program, run as a person runs it.
 mod program;
 /// Every rule file is complete, and passes its own tests.

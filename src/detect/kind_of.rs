@@ -1,0 +1,132 @@
+//! What a correlation looks for: its kind, read out of Sigma's words and those under `signinel:`.
+
+use rsigma_parser::{
+    ConditionExpr, ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType,
+};
+
+use super::kinds::{
+    Condition, EventCount, FirstSeen, Kind, Needs, Statistic, Streak, Temporal, TemporalOrdered,
+    ValueCount, ValueStatistic, Which,
+};
+use super::rule::{Extension, ExtensionKind};
+
+pub(super) const SECOND: i64 = 1_000_000;
+
+/// The kind of a correlation; the sentence says why it has none.
+pub(super) fn kind(rule: &CorrelationRule, extension: &Extension) -> Result<Kind, String> {
+    let timespan = i64::try_from(rule.timespan.seconds)
+        .ok()
+        .and_then(|seconds| seconds.checked_mul(SECOND))
+        .filter(|timespan| *timespan > 0)
+        .ok_or("`timespan` must be longer than nothing")?;
+    if extension.kind.is_none()
+        && matches!(
+            rule.correlation_type,
+            CorrelationType::Temporal | CorrelationType::TemporalOrdered
+        )
+    {
+        return temporal(rule, timespan);
+    }
+    let CorrelationCondition::Threshold { predicates, percentile, .. } = &rule.condition else {
+        return Err("`condition` must compare a count, such as `gte: 10`".to_owned());
+    };
+    let condition = Condition(predicates.clone());
+    let statistic = |statistic| {
+        let condition = condition.clone();
+        Ok(Kind::ValueStatistic(ValueStatistic { timespan, condition, statistic }))
+    };
+    match (extension.kind, rule.correlation_type) {
+        (Some(ExtensionKind::Streak), _) => {
+            Ok(Kind::Streak(Streak { length: at_least(predicates, "a streak")? }))
+        }
+        (Some(ExtensionKind::FirstSeen), _) => Ok(Kind::FirstSeen(FirstSeen {
+            timespan,
+            learn_for: span("learn_for", extension.learn_for.as_ref())?.unwrap_or(0),
+            learn_events: extension.learn_events,
+        })),
+        (None, CorrelationType::EventCount) => {
+            Ok(Kind::EventCount(EventCount { timespan, condition }))
+        }
+        (None, CorrelationType::ValueCount) => {
+            Ok(Kind::ValueCount(ValueCount { timespan, condition }))
+        }
+        (None, CorrelationType::ValueSum) => statistic(Statistic::Sum),
+        (None, CorrelationType::ValueAvg) => statistic(Statistic::Average),
+        (None, CorrelationType::ValueMedian) => statistic(Statistic::Median),
+        (None, CorrelationType::ValuePercentile) => match percentile.unwrap_or(50) {
+            percent @ 0..=100 => statistic(Statistic::Percentile(percent)),
+            other => Err(format!("`condition.percentile: {other}` is not from 0 to 100")),
+        },
+        (None, other) => Err(format!("`type: {}` is not evaluated yet", other.as_str())),
+    }
+}
+
+fn temporal(rule: &CorrelationRule, timespan: i64) -> Result<Kind, String> {
+    if rule.rules.len() > Which::AT_MOST {
+        return Err(format!("`correlation.rules` lists more than {} rules", Which::AT_MOST));
+    }
+    let is_ordered = rule.correlation_type == CorrelationType::TemporalOrdered;
+    let needs = match &rule.condition {
+        // What the parser makes of an absent condition: each rule at least once.
+        CorrelationCondition::Threshold { predicates, field: None, percentile: None }
+            if *predicates == [(ConditionOperator::Gte, 1)] =>
+        {
+            Needs::All((0..rule.rules.len()).map(Needs::Rule).collect())
+        }
+        CorrelationCondition::Extended(expression) if !is_ordered => {
+            needs(expression, &rule.rules)?
+        }
+        _ if is_ordered => {
+            return Err(
+                "`temporal_ordered` has no `condition`: the rules in their order".to_owned()
+            );
+        }
+        _ => {
+            return Err(
+                "`temporal` has no `condition`, or one such as `one and (two or three)`".to_owned()
+            );
+        }
+    };
+    Ok(if is_ordered {
+        Kind::TemporalOrdered(TemporalOrdered { timespan, length: rule.rules.len() })
+    } else {
+        Kind::Temporal(Temporal { timespan, needs })
+    })
+}
+
+fn needs(expression: &ConditionExpr, rules: &[String]) -> Result<Needs, String> {
+    let several = |expressions: &[ConditionExpr]| {
+        expressions.iter().map(|expression| needs(expression, rules)).collect::<Result<Vec<_>, _>>()
+    };
+    match expression {
+        ConditionExpr::And(all) => several(all).map(Needs::All),
+        ConditionExpr::Or(any) => several(any).map(Needs::Any),
+        ConditionExpr::Not(one) => Ok(Needs::Not(Box::new(needs(one, rules)?))),
+        ConditionExpr::Identifier(name) => rules
+            .iter()
+            .position(|rule| rule == name)
+            .map(Needs::Rule)
+            .ok_or_else(|| format!("`condition` names `{name}`, which is not in `rules`")),
+        ConditionExpr::Selector { .. } => {
+            Err("`condition` of `temporal` names rules with `and`, `or`, `not`".to_owned())
+        }
+    }
+}
+
+/// The number of a condition that is `gte` alone.
+fn at_least(predicates: &[(ConditionOperator, u64)], whose: &str) -> Result<u64, String> {
+    match predicates {
+        [(ConditionOperator::Gte, number)] if *number > 0 => Ok(*number),
+        _ => Err(format!("{whose}'s `condition` is `gte` and a number above 0")),
+    }
+}
+
+/// A span of time in microseconds.
+fn span(key: &str, text: Option<&String>) -> Result<Option<i64>, String> {
+    let Some(text) = text else { return Ok(None) };
+    humantime::parse_duration(text)
+        .ok()
+        .and_then(|duration| i64::try_from(duration.as_micros()).ok())
+        .map(Some)
+        .ok_or_else(|| format!("`{key}: {text}` is not a span of time: write \"7d\""))
+}
