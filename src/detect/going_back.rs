@@ -32,7 +32,7 @@ impl Detector {
                 self.matcher.hits(row, &self.names, &mut hits);
                 let Some(hit) = self.hit_of(writing, pair, row, &hits).await? else { continue };
                 if replay.step(&self.matcher.occurrence(hit, row, &self.names)) {
-                    return Ok(replay.end(true));
+                    return Ok(replay.end(true, |_| i64::MAX));
                 }
             }
             match rows.last() {
@@ -40,7 +40,10 @@ impl Detector {
                     stretch.after = Some(row.key());
                     page = (2 * page).min(self.pace.page);
                 }
-                _ => return Ok(replay.end(false)),
+                _ => {
+                    let rule_id = self.rules[pair.0].id;
+                    return Ok(replay.end(false, |state| self.feeds.judged(rule_id, &kind, state)));
+                }
             }
         }
     }

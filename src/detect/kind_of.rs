@@ -5,8 +5,8 @@ use rsigma_parser::{
 };
 
 use super::kinds::{
-    Condition, EventCount, FirstSeen, Kind, Needs, Statistic, Streak, Temporal, TemporalOrdered,
-    ValueCount, ValueStatistic, Which,
+    Absence, Baseline, Condition, EventCount, FirstSeen, Kind, Needs, Ratio, Statistic, Streak,
+    Temporal, TemporalOrdered, ValueCount, ValueStatistic, WEEK, Which,
 };
 use super::rule::{Extension, ExtensionKind};
 
@@ -44,6 +44,11 @@ pub(super) fn kind(rule: &CorrelationRule, extension: &Extension) -> Result<Kind
             learn_for: span("learn_for", extension.learn_for.as_ref())?.unwrap_or(0),
             learn_events: extension.learn_events,
         })),
+        (Some(ExtensionKind::Ratio), _) => ratio(extension, timespan, condition),
+        (Some(ExtensionKind::Absence), _) => absence(extension, timespan),
+        (Some(ExtensionKind::Baseline), _) => {
+            baseline(extension, timespan, at_least(predicates, "a baseline")?)
+        }
         (None, CorrelationType::EventCount) => {
             Ok(Kind::EventCount(EventCount { timespan, condition }))
         }
@@ -59,6 +64,59 @@ pub(super) fn kind(rule: &CorrelationRule, extension: &Extension) -> Result<Kind
         },
         (None, other) => Err(format!("`type: {}` is not evaluated yet", other.as_str())),
     }
+}
+
+fn ratio(extension: &Extension, timespan: i64, condition: Condition) -> Result<Kind, String> {
+    if extension.of.is_empty() {
+        return Err(
+            "`of` is missing: list the rules of the whole that a share is found of".to_owned()
+        );
+    }
+    match extension.percent {
+        percent @ 1..=100 => Ok(Kind::Ratio(Ratio { timespan, condition, percent })),
+        other => Err(format!("`percent: {other}` is not from 1 to 100")),
+    }
+}
+
+fn absence(extension: &Extension, timespan: i64) -> Result<Kind, String> {
+    let at_least = span("at_least", extension.at_least.as_ref())?.unwrap_or(0);
+    let at_most = span("at_most", extension.at_most.as_ref())?.unwrap_or(timespan);
+    if at_most < at_least {
+        return Err("`at_most` is less than `at_least`".to_owned());
+    }
+    Ok(Kind::Absence(Absence {
+        timespan,
+        factor: factor(extension)?,
+        at_least,
+        at_most,
+        learn_for: span("learn_for", extension.learn_for.as_ref())?.unwrap_or(0),
+        learn_events: extension.learn_events,
+    }))
+}
+
+fn baseline(extension: &Extension, timespan: i64, minimum: u64) -> Result<Kind, String> {
+    const AN_HOUR: i64 = 3_600 * SECOND;
+    let weeks = timespan / (WEEK * AN_HOUR);
+    let learn_for = span("learn_for", extension.learn_for.as_ref())?.unwrap_or(0);
+    if learn_for < WEEK * AN_HOUR || weeks * WEEK * AN_HOUR < learn_for || weeks > 52 {
+        return Err(
+            "a baseline's `learn_for` is a week at least, and its `timespan` that many weeks or \
+                    more, up to a year"
+                .to_owned(),
+        );
+    }
+    if extension.rare == 0 {
+        return Err("`rare` is missing: of how many hours at most one was as busy".to_owned());
+    }
+    let factor = u64::try_from(factor(extension)?).unwrap_or(1);
+    Ok(Kind::Baseline(Baseline { weeks, minimum, factor, rare: extension.rare, learn_for }))
+}
+
+fn factor(extension: &Extension) -> Result<i64, String> {
+    i64::try_from(extension.factor)
+        .ok()
+        .filter(|factor| *factor > 0)
+        .ok_or_else(|| "`factor` is missing: how many times the usual is too much".to_owned())
 }
 
 fn temporal(rule: &CorrelationRule, timespan: i64) -> Result<Kind, String> {

@@ -10,7 +10,7 @@ use rsigma_eval::Engine;
 use rsigma_parser::SigmaCollection;
 
 use super::fields::{CodeClass, Field, Part, Parts, Seen};
-use super::kinds::{Occurrence, Role, Which};
+use super::kinds::{Kind, Occurrence, Role, Which};
 use super::rule::Rule;
 use super::rulebook::{RuleFault, Rulebook};
 use crate::store::{EventRow, Names};
@@ -218,11 +218,17 @@ impl Matcher {
     /// An event as the fold of a rule takes it.
     #[must_use]
     pub fn occurrence<'e>(&self, hit: Hit, row: &'e EventRow, names: &'e Names) -> Occurrence<'e> {
-        let value = self.rules[hit.rule].value.and_then(|field| {
-            // The class of a code is not a value that rules count.
-            let seen = Seen::new(row, names, CodeClass { class: "", known: true })?;
-            Some(field.text(&seen))
-        });
+        let rule = &self.rules[hit.rule];
+        // The class of a code is not a value that rules count.
+        let seen = || Seen::new(row, names, CodeClass { class: "", known: true });
+        let value = match (&rule.kind, rule.value) {
+            (Kind::Absence(_), _) => seen().map(|seen| {
+                let (identity, facet) = (&seen.identity.identity, seen.facet);
+                Cow::Owned(format!("{}\n{}", identity.tenant_id, facet.sign_in_type))
+            }),
+            (_, Some(field)) => seen().map(|seen| field.text(&seen)),
+            (_, None) => None,
+        };
         Occurrence {
             at: row.created_at,
             id: row.id,
@@ -260,6 +266,8 @@ fn meanings(rules: &[Rule], detection: &str) -> Vec<Hit> {
             places.into_iter().for_each(|place| hit(Role::Counted, Which::one(place)));
         } else if names(&rule.broken_by) {
             hit(Role::Breaks, Which::default());
+        } else if names(&rule.of) {
+            hit(Role::Compares, Which::default());
         } else if names(&rule.learn_from) {
             hit(Role::Learns, Which::default());
         }

@@ -5,6 +5,7 @@
 //! group in the order of time (`kinds`); `replay` takes folds up where they were put away.
 
 mod amend;
+mod feeds;
 mod fields;
 mod going_back;
 mod groups;

@@ -25,6 +25,17 @@ pub struct Extension {
     pub learn_from: Vec<String>,
     pub learn_for: Option<String>,
     pub learn_events: u64,
+    /// Rules whose events, with those that count, are the whole that these are a share of.
+    pub of: Vec<String>,
+    /// The least share in a hundred.
+    pub percent: u64,
+    /// How many times the usual is too much, or too long.
+    pub factor: u64,
+    /// Hours of which at most one was as busy.
+    pub rare: u64,
+    /// The shortest silence that is found, and the longest that would have to be waited for.
+    pub at_least: Option<String>,
+    pub at_most: Option<String>,
     pub why: String,
     pub first_steps: Vec<String>,
     pub unknown: Vec<String>,
@@ -37,6 +48,9 @@ pub struct Extension {
 pub enum ExtensionKind {
     Streak,
     FirstSeen,
+    Ratio,
+    Absence,
+    Baseline,
 }
 
 /// One of a rule's own tests: so many findings of such events, or whether each event matches.
@@ -109,6 +123,7 @@ pub struct Rule {
     pub counted: Vec<String>,
     pub broken_by: Vec<String>,
     pub learn_from: Vec<String>,
+    pub of: Vec<String>,
     pub group_by: Vec<GroupKey>,
     /// The field whose values are counted, for kinds that have one.
     pub value: Option<Field>,
@@ -157,6 +172,9 @@ pub(super) fn correlation(
     if !extension.learn_from.is_empty() && !matches!(kind, Some(Kind::FirstSeen(_))) {
         faults.push("`learn_from` is for `kind: first_seen` only".to_owned());
     }
+    if !extension.of.is_empty() && !matches!(kind, Some(Kind::Ratio(_))) {
+        faults.push("`of` is for `kind: ratio` only".to_owned());
+    }
     match (&kind, value) {
         (Some(Kind::ValueCount(_) | Kind::FirstSeen(_) | Kind::ValueStatistic(_)), None)
             if faults.is_empty() =>
@@ -187,6 +205,7 @@ pub(super) fn correlation(
             counted: rule.rules.clone(),
             broken_by: extension.broken_by.clone(),
             learn_from: extension.learn_from.clone(),
+            of: extension.of.clone(),
             group_by,
             value,
             text,
@@ -212,6 +231,7 @@ pub(super) fn standalone(detection: &Detection) -> Rule {
         counted: vec![detection.name.clone()],
         broken_by: Vec::new(),
         learn_from: Vec::new(),
+        of: Vec::new(),
         group_by: [Field::TenantId, Field::Identity].map(GroupKey::plain).to_vec(),
         value: None,
         text: RuleText {
@@ -315,6 +335,6 @@ impl Rule {
 
     /// Every detection it refers to.
     pub fn references(&self) -> impl Iterator<Item = &String> {
-        self.counted.iter().chain(&self.broken_by).chain(&self.learn_from)
+        self.counted.iter().chain(&self.broken_by).chain(&self.learn_from).chain(&self.of)
     }
 }

@@ -203,7 +203,9 @@ impl Reading {
         let mut referred = Vec::new();
         let mut generated = Vec::new();
         for (file, mut rule, generate) in std::mem::take(&mut self.correlations) {
-            for references in [&mut rule.counted, &mut rule.broken_by, &mut rule.learn_from] {
+            for references in
+                [&mut rule.counted, &mut rule.broken_by, &mut rule.learn_from, &mut rule.of]
+            {
                 for reference in references {
                     match self.book.resolve(reference) {
                         Some(detection) => reference.clone_from(&detection.name),
@@ -243,7 +245,7 @@ impl Rulebook {
     fn print_fingers(&mut self) {
         let filters = format!("{:?}", self.filters);
         for rule in self.rules.values_mut() {
-            let lists = [&rule.counted, &rule.broken_by, &rule.learn_from];
+            let lists = [&rule.counted, &rule.broken_by, &rule.learn_from, &rule.of];
             let mut text = format!(
                 "{SEMANTICS} {:?} {:?} {:?} {lists:?} {filters}",
                 rule.kind, rule.group_by, rule.value

@@ -7,12 +7,13 @@ use chrono::{DateTime, Utc};
 use foldhash::fast::RandomState;
 
 use super::amend::{Late, apply};
+use super::feeds::Feeds;
 use super::groups::{Group, Groups};
 use super::kinds::Role;
 use super::matching::{Hit, Matcher};
 use super::pass::{Found, Pace};
 use super::replay::{Outcome, Put, Replay, compare, just_after, just_before, spoken_of};
-use crate::model::EventId;
+use crate::model::{Draft, EventId};
 use crate::store::checkpoints::{self, CheckpointWrites};
 use crate::store::findings::{self, RuleRow};
 use crate::store::{EventRow, Names, Store, StoreError, Stretch, Writing, arrived_after, micros};
@@ -27,12 +28,13 @@ pub struct Detector {
     pub(super) pace: Pace,
     pub(super) names: Names,
     /// The database's number of each rule, once known.
-    rules: Vec<RuleRow>,
+    pub(super) rules: Vec<RuleRow>,
     pub(super) groups: Groups,
+    pub(super) feeds: Feeds,
     /// The last checkpoint of each rule and group, `None` where there is none.
     tails: HashMap<(usize, i64), Option<Put>, RandomState>,
     /// Checkpoints of the chunk at hand.
-    writes: CheckpointWrites,
+    pub(super) writes: CheckpointWrites,
     /// Rules that had put folds away before this program began, by their number in the database: all that
     /// others have put away is remembered.
     begun_before: HashSet<i64, RandomState>,
@@ -58,6 +60,7 @@ impl Detector {
             names: Names::default(),
             rules: Vec::new(),
             groups: Groups::default(),
+            feeds: Feeds::default(),
             tails: HashMap::default(),
             writes: CheckpointWrites::default(),
             begun_before: HashSet::default(),
@@ -82,12 +85,18 @@ impl Detector {
         loop {
             let mut writing = store.write().await?;
             self.sync(&mut writing).await?;
+            self.feeds = Feeds::load(&mut writing).await?;
             let seen = self.rules.iter().map(|rule| rule.seen_seq).min().unwrap_or(i64::MAX);
             let mut rows = arrived_after(&mut writing, seen, self.pace.chunk).await?;
             let Some(last) = rows.last().map(|row| row.seq) else {
+                let judged = self.judge_overdue(&mut writing, now, &mut found).await;
+                if judged.is_err() {
+                    self.forget();
+                }
+                judged?;
                 found.withdrawn +=
                     findings::withdraw_unconfirmed(&mut writing, micros(now)).await?;
-                writing.commit().await?;
+                self.commit(writing).await?;
                 return Ok(found);
             };
             found.events += rows.len() as u64;
@@ -100,13 +109,18 @@ impl Detector {
             done?;
             let ids: Vec<i64> = self.rules.iter().map(|rule| rule.id).collect();
             findings::advance_rules(&mut writing, &ids, last).await?;
-            if let Err(error) = writing.commit().await {
-                self.forget();
-                return Err(error.into());
-            }
+            self.commit(writing).await?;
             self.rules.iter_mut().for_each(|rule| rule.seen_seq = rule.seen_seq.max(last));
             progress(found.events);
         }
+    }
+
+    async fn commit(&mut self, writing: Writing) -> Result<(), StoreError> {
+        let committed = writing.commit().await;
+        if committed.is_err() {
+            self.forget();
+        }
+        Ok(committed?)
     }
 
     /// Forgets all rows: they are read again when needed.
@@ -157,6 +171,7 @@ impl Detector {
             self.pair(writing, pair, rows, &events, last_seq, now, found).await?;
         }
         self.writes.flush(writing).await?;
+        self.feeds.flush(writing).await?;
         if self.tails.len() > TAILS_AT_MOST {
             self.evicted += self.tails.len() as u64;
             self.tails.clear();
@@ -253,7 +268,7 @@ impl Detector {
             for &(place, hit) in events {
                 replay.step(&self.matcher.occurrence(hit, &rows[place], &self.names));
             }
-            let outcome = replay.end(false);
+            let outcome = replay.end(false, |state| self.feeds.judged(ids.0, kind, state));
             return self.settle(writing, pair, tail, outcome, None, now, found).await;
         }
         found.replays += 1;
@@ -287,7 +302,7 @@ impl Detector {
 
     /// Writes what a fold came to.
     #[expect(clippy::too_many_arguments, reason = "a pair, its outcome, and what the chunk shares")]
-    async fn settle(
+    pub(super) async fn settle(
         &mut self,
         writing: &mut Writing,
         pair: (usize, i64),
@@ -298,19 +313,25 @@ impl Detector {
         found: &mut Found,
     ) -> Result<(), StoreError> {
         let ids = (self.rules[pair.0].id, pair.1);
-        let is_quiet = outcome.drafts.is_empty()
-            && from.as_ref().is_none_or(|from| from.state.open().is_empty());
+        let kind = &self.matcher.rules[pair.0].kind;
+        let standing: Vec<Draft> = from.as_ref().map_or_else(Vec::new, |from| {
+            let judged = self.feeds.judged(ids.0, kind, &from.state);
+            let open = kind.open(&from.state).into_iter();
+            open.filter(|draft| draft.detected_at <= judged).collect()
+        });
+        let is_quiet = outcome.drafts.is_empty() && standing.is_empty();
         let may_be_known = self.found_before.contains(&ids.0);
         if !is_quiet || may_be_known && (late.is_some() || from.is_none()) {
             let since = from.as_ref().map_or(i64::MIN, |from| {
-                from.state.open().iter().map(|open| open.started_at).fold(from.key.0, i64::min)
+                standing.iter().map(|open| open.started_at).fold(from.key.0, i64::min)
             });
             let stored = if may_be_known {
                 findings::findings_since(writing, ids, since).await?
             } else {
                 Vec::new()
             };
-            let stored = spoken_of(stored, from.as_ref(), &outcome);
+            let kind = &self.matcher.rules[pair.0].kind;
+            let stored = spoken_of(kind, stored, from.as_ref(), &outcome);
             for change in compare(stored, std::mem::take(&mut outcome.drafts)) {
                 self.found_before.insert(ids.0);
                 apply(writing, ids, change, late.as_ref(), now, found).await?;
@@ -339,7 +360,11 @@ impl Detector {
         }
         if outcome.converged.is_none() {
             let tail = outcome.puts.pop();
-            self.writes.tails.extend(tail.as_ref().map(|tail| (ids, tail.pack())));
+            if let Some(tail) = &tail {
+                let kind = &self.matcher.rules[pair.0].kind;
+                let due = self.feeds.due(writing, ids.0, kind, &tail.state).await?;
+                self.writes.tails.push(((ids, tail.pack()), due));
+            }
             self.tails.insert(pair, tail);
         }
         self.writes.checkpoints.extend(outcome.puts.iter().map(|put| (ids, put.pack())));

@@ -19,6 +19,7 @@ const STEPS: &[(i64, &str, &str)] = steps![
     4 "0004_incidents",
     5 "0005_deliveries",
     6 "0006_telling",
+    7 "0007_feeds",
 ];
 
 /// All steps.

@@ -99,6 +99,33 @@ const CORRELATIONS: &[[&str; 7]] = &[
         "aliases: {who: {zero: servicePrincipalId, one: userPrincipalName, failed: ipAddress}}",
         "",
     ],
+    [
+        "share",
+        "event_count",
+        "failed",
+        "identity",
+        "10m",
+        "condition: {gte: 2}",
+        "kind: ratio, of: [good], percent: 60",
+    ],
+    [
+        "silence",
+        "event_count",
+        "failed, good",
+        "identity",
+        "28m",
+        "condition: {gte: 1}",
+        "kind: absence, factor: 2, at_least: 3m, at_most: 30m, learn_for: 10m, learn_events: 3",
+    ],
+    [
+        "busy",
+        "event_count",
+        "failed, good",
+        "identity",
+        "28d",
+        "condition: {gte: 3}",
+        "kind: baseline, factor: 1, rare: 100, learn_for: 7d",
+    ],
 ];
 
 /// Detections: name, and what is looked for.
@@ -178,9 +205,20 @@ fn small() -> impl Strategy<Value = Small> {
     )
 }
 
+/// Two hours of two days of six weeks.
+fn of_weeks() -> impl Strategy<Value = Small> {
+    (0_i64..6, 0_i64..2, 0_i64..2, small()).prop_map(|(week, day, hour, small)| Small {
+        minute: ((week * 7 + day) * 24 + hour) * 60 + small.minute,
+        ..small
+    })
+}
+
 /// Events, each with its own id, then some of them again.
-fn history() -> impl Strategy<Value = Vec<Small>> {
-    prop::collection::btree_map(any::<u8>(), small(), 1..60).prop_flat_map(|by_id| {
+fn history(
+    event: impl Strategy<Value = Small>,
+    at_most: usize,
+) -> impl Strategy<Value = Vec<Small>> {
+    prop::collection::btree_map(any::<u8>(), event, 1..at_most).prop_flat_map(|by_id| {
         let events: Vec<Small> =
             by_id.into_iter().map(|(id, event)| Small { id, ..event }).collect();
         let again = prop::sample::subsequence(events.clone(), 0..=events.len() / 3);
@@ -197,10 +235,11 @@ fn the_small_world_meets_every_rule() {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 8) % below
     };
-    for _ in 0..50 {
-        let events: Vec<Small> = (0..60)
+    for round in 0..50 {
+        let span = if round % 2 == 0 { 1 } else { 12 };
+        let events: Vec<Small> = (0..if round % 2 == 0 { 60 } else { 150 })
             .map(|id| Small {
-                minute: draw(60).into(),
+                minute: i64::from(draw(60)) + i64::from(draw(span) * 7 * 24 * 60 / 2),
                 id,
                 identity: draw(2) as u8,
                 resource: draw(4) as u8,
@@ -218,7 +257,7 @@ proptest! {
 
     #[test]
     fn findings_do_not_depend_on_how_events_arrived(
-        events in history(),
+        events in prop_oneof![2 => history(small(), 60), 1 => history(of_weeks(), 150)],
         cuts in prop::collection::vec(1_usize..12, 1..20),
         restarts in prop::collection::vec(any::<bool>(), 0..20),
         pace in (1_i64..20, 1_i64..9, 1_i64..9)

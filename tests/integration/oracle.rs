@@ -260,10 +260,96 @@ fn aliased(all: &[Small]) -> Vec<Seen> {
     found
 }
 
+/// Of the events that count, so many in a hundred of all in the window.
+fn shares(group: &str, events: &[Small]) -> Vec<Seen> {
+    let failed: Vec<Small> = events.iter().filter(|event| event.failed).copied().collect();
+    windows("share", group, &failed, 10, |window| {
+        let last = window.last().unwrap();
+        let all = events
+            .iter()
+            .filter(|event| event.at() > last.at() - 10 * MINUTE)
+            .filter(|event| (event.at(), event.event_id()) <= (last.at(), last.event_id()))
+            .count();
+        window.len() >= 2 && window.len() * 100 >= all * 60
+    })
+}
+
+/// Silences after which an event came, and the one at the end that `horizon` is beyond.
+fn silences(group: &str, events: &[Small], horizon: i64) -> Vec<Seen> {
+    let mut found = Vec::new();
+    for (place, event) in events.iter().enumerate() {
+        let known = &events[..=place];
+        let mut gaps: Vec<i64> = known
+            .windows(2)
+            .filter(|pair| pair[1].at() / MINUTE > event.at() / MINUTE - 28)
+            .map(|pair| pair[1].at() - pair[0].at())
+            .collect();
+        gaps.sort_unstable();
+        if event.at() - events[0].at() < 10 * MINUTE || gaps.len() < 3 {
+            continue;
+        }
+        let patience = (gaps[gaps.len() - 2] * 2).max(3 * MINUTE);
+        let due = event.at() + patience;
+        let next = events.get(place + 1);
+        if patience > 30 * MINUTE || next.map_or(due > horizon, |next| due >= next.at()) {
+            continue;
+        }
+        let evidence: Vec<Small> = std::iter::once(event).chain(next).copied().collect();
+        let mut silence = seen("silence", group, &evidence, event);
+        silence.detected_at = due;
+        silence.last_at = next.map_or(due, Small::at);
+        found.push(silence);
+    }
+    found
+}
+
+/// Hours that were busier than those like them and than nearly all.
+fn busy_hours(group: &str, events: &[Small]) -> Vec<Seen> {
+    let hour = |event: &Small| event.at() / (60 * MINUTE);
+    let first = hour(&events[0]);
+    let of = |wanted: i64| -> Vec<Small> {
+        events.iter().filter(|event| hour(event) == wanted).copied().collect()
+    };
+    let mut found: Vec<(Vec<Small>, Small)> = Vec::new();
+    let hours: BTreeSet<i64> = events.iter().map(hour).collect();
+    for now in hours {
+        let mut alike: Vec<usize> = (1..=4)
+            .flat_map(|week| [-1, 0, 1].map(|beside| now - week * 168 + beside))
+            .filter(|hour| *hour >= first)
+            .map(|hour| of(hour).len())
+            .collect();
+        alike.sort_unstable();
+        let known = first.max(now - 4 * 168)..now;
+        let as_many =
+            |count: usize| known.clone().filter(|hour| of(*hour).len() >= count).count() as i64;
+        let members = of(now);
+        let is_busy = |count: usize| {
+            count >= 3
+                && alike.len() > 1
+                && count > alike[alike.len() - 2]
+                && as_many(count) <= (known.end - known.start) / 100
+        };
+        let met = (1..=members.len()).find(|count| is_busy(*count));
+        let Some(met) = met.filter(|_| now * 60 * MINUTE - events[0].at() >= 7 * 24 * 60 * MINUTE)
+        else {
+            continue;
+        };
+        match found.last_mut() {
+            Some((before, _)) if hour(before.last().unwrap()) + 1 == now => before.extend(members),
+            _ => {
+                let detected = members[met - 1];
+                found.push((members, detected));
+            }
+        }
+    }
+    found.iter().map(|(members, detected)| seen("busy", group, members, detected)).collect()
+}
+
 /// The evaluator that knows no shortcuts.
 pub(crate) fn oracle(events: &[Small]) -> Vec<Seen> {
     let unique: BTreeSet<Small> = events.iter().copied().collect();
     let all: Vec<Small> = unique.into_iter().collect();
+    let horizon = all.iter().map(Small::at).max().unwrap_or(0);
     let failed: Vec<Small> = all.iter().filter(|event| event.failed).copied().collect();
     let identity = |event: &Small| format!("TenantId,Identity\nt\nsp-{}", event.identity);
     let both = |event: &Small| {
@@ -282,6 +368,9 @@ pub(crate) fn oracle(events: &[Small]) -> Vec<Seen> {
     }
     for (group, events) in groups(&all, identity) {
         found.extend(temporals(&group, &events));
+        found.extend(shares(&group, &events));
+        found.extend(silences(&group, &events, horizon));
+        found.extend(busy_hours(&group, &events));
     }
     found.extend(aliased(&all));
     for (group, events) in groups(&all, both) {

@@ -23,8 +23,8 @@ impl Fold for EventCount {
         "event_count"
     }
 
-    fn open(state: &State) -> Vec<&Draft> {
-        state.0.open.iter().collect()
+    fn open(&self, state: &State) -> Vec<Draft> {
+        state.0.open.iter().cloned().collect()
     }
 
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {

@@ -40,8 +40,8 @@ impl Fold for FirstSeen {
         "first_seen"
     }
 
-    fn open(state: &State) -> Vec<&Draft> {
-        state.open.iter().map(|(_, draft)| draft).collect()
+    fn open(&self, state: &State) -> Vec<Draft> {
+        state.open.iter().map(|(_, draft)| draft.clone()).collect()
     }
 
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Draft, EventId};
 
+pub(super) use baseline::WEEK;
 pub(super) use temporal::Needs;
 pub(super) use value_statistic::Statistic;
 pub(super) use window::Condition;
@@ -23,6 +24,8 @@ pub enum Role {
     Breaks,
     /// It tells what is usual, and is never itself found.
     Learns,
+    /// It is of the whole that those that count are a share of.
+    Compares,
     Counted,
 }
 
@@ -63,11 +66,19 @@ pub struct Occurrence<'e> {
     pub identity: i64,
     pub resource: i64,
     pub code: i64,
-    /// The value of the rule's field, for kinds that have one; empty where absent.
+    /// The value of the rule's field, for kinds that have one; empty where absent. For kinds with
+    /// deadlines, the feed that the event came by.
     pub value: Cow<'e, str>,
     pub role: Role,
     /// Which of several rules it was counted for.
     pub which: Which,
+}
+
+/// An instant by the events of one feed: what comes from elsewhere says nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline<'s> {
+    pub at: i64,
+    pub feed: &'s str,
 }
 
 /// What a kind of rule is: how it takes the next event in.
@@ -82,7 +93,17 @@ trait Fold {
     fn step(&self, state: &mut Self::State, event: &Occurrence<'_>, closed: &mut Vec<Draft>);
 
     /// The findings that may still grow.
-    fn open(state: &Self::State) -> Vec<&Draft>;
+    fn open(&self, state: &Self::State) -> Vec<Draft>;
+
+    /// Until when the next event must come, for kinds that find where none does.
+    fn deadline<'s>(&self, _state: &'s Self::State) -> Option<Deadline<'s>> {
+        None
+    }
+
+    /// The last event, for kinds with deadlines: it tells others how much time has passed.
+    fn last_of_feed<'s>(&self, _state: &'s Self::State) -> Option<Deadline<'s>> {
+        None
+    }
 
     /// Whether events can end what others began, so that they matter only where something has begun.
     fn can_be_broken(&self) -> bool {
@@ -140,6 +161,33 @@ macro_rules! kinds {
                 }
             }
 
+            /// The findings that may still grow.
+            #[must_use]
+            pub fn open(&self, state: &State) -> Vec<Draft> {
+                match (self, state) {
+                    $((Self::$kind(kind), State::$kind(state)) => kind.open(state),)+
+                    _ => Vec::new(),
+                }
+            }
+
+            /// Until when the next event must come, for kinds that find where none does.
+            #[must_use]
+            pub fn deadline<'s>(&self, state: &'s State) -> Option<Deadline<'s>> {
+                match (self, state) {
+                    $((Self::$kind(kind), State::$kind(state)) => kind.deadline(state),)+
+                    _ => None,
+                }
+            }
+
+            /// The last event, for kinds with deadlines.
+            #[must_use]
+            pub fn last_of_feed<'s>(&self, state: &'s State) -> Option<Deadline<'s>> {
+                match (self, state) {
+                    $((Self::$kind(kind), State::$kind(state)) => kind.last_of_feed(state),)+
+                    _ => None,
+                }
+            }
+
             /// Whether events can end what others began, so that they matter only where something has
             /// begun.
             #[must_use]
@@ -150,15 +198,6 @@ macro_rules! kinds {
             }
         }
 
-        impl State {
-            /// The findings that may still grow.
-            #[must_use]
-            pub fn open(&self) -> Vec<&Draft> {
-                match self {
-                    $(Self::$kind(state) => $kind::open(state),)+
-                }
-            }
-        }
     };
 }
 
@@ -171,4 +210,7 @@ kinds! {
     value_statistic::ValueStatistic;
     temporal::Temporal;
     temporal_ordered::TemporalOrdered;
+    ratio::Ratio;
+    absence::Absence;
+    baseline::Baseline;
 }

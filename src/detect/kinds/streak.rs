@@ -26,8 +26,8 @@ impl Fold for Streak {
         "streak"
     }
 
-    fn open(state: &State) -> Vec<&Draft> {
-        state.open.iter().collect()
+    fn open(&self, state: &State) -> Vec<Draft> {
+        state.open.iter().cloned().collect()
     }
 
     fn can_be_broken(&self) -> bool {

@@ -48,8 +48,8 @@ impl Fold for Temporal {
         "temporal"
     }
 
-    fn open(state: &State) -> Vec<&Draft> {
-        state.window.open.iter().collect()
+    fn open(&self, state: &State) -> Vec<Draft> {
+        state.window.open.iter().cloned().collect()
     }
 
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {

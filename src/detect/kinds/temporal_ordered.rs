@@ -31,8 +31,8 @@ impl Fold for TemporalOrdered {
         "temporal_ordered"
     }
 
-    fn open(state: &State) -> Vec<&Draft> {
-        state.window.open.iter().collect()
+    fn open(&self, state: &State) -> Vec<Draft> {
+        state.window.open.iter().cloned().collect()
     }
 
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {

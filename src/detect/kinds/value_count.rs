@@ -44,8 +44,8 @@ impl Fold for ValueCount {
         "value_count"
     }
 
-    fn open(state: &State) -> Vec<&Draft> {
-        state.window.open.iter().collect()
+    fn open(&self, state: &State) -> Vec<Draft> {
+        state.window.open.iter().cloned().collect()
     }
 
     /// An event without the value is not of the rule: it says nothing of how many there are.

@@ -86,8 +86,8 @@ impl Fold for ValueStatistic {
         }
     }
 
-    fn open(state: &State) -> Vec<&Draft> {
-        state.window.open.iter().collect()
+    fn open(&self, state: &State) -> Vec<Draft> {
+        state.window.open.iter().cloned().collect()
     }
 
     /// An event without a number is not of the rule.

@@ -118,6 +118,25 @@ pub(super) fn absorb(draft: &mut Draft, mark: &Mark) {
     }
 }
 
+/// Adds a finding to the one just before it.
+pub(super) fn join(draft: &mut Draft, next: &Draft) {
+    draft.last_at = next.last_at;
+    draft.last_event = next.last_event;
+    draft.event_count += next.event_count;
+    for (code, count) in &next.codes {
+        *draft.codes.entry(*code).or_default() += count;
+    }
+    for (named, numbers) in
+        [(&mut draft.identities, &next.identities), (&mut draft.resources, &next.resources)]
+    {
+        for number in numbers {
+            if named.len() < NAMED_AT_MOST && !named.contains(number) {
+                named.push(*number);
+            }
+        }
+    }
+}
+
 /// The events of the last timespan and the finding that may still grow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Windowed {
