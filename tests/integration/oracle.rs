@@ -285,10 +285,11 @@ fn silences(group: &str, events: &[Small], horizon: i64) -> Vec<Seen> {
             .map(|pair| pair[1].at() - pair[0].at())
             .collect();
         gaps.sort_unstable();
-        if event.at() - events[0].at() < 10 * MINUTE || gaps.len() < 3 {
+        if event.failed || event.at() - events[0].at() < 10 * MINUTE || gaps.len() < 3 {
             continue;
         }
-        let patience = (gaps[gaps.len() - 2] * 2).max(3 * MINUTE);
+        let but = usize::from(event.at() - events[0].at() >= 20 * MINUTE);
+        let patience = (gaps[gaps.len() - 1 - but] * 2).max(3 * MINUTE);
         let due = event.at() + patience;
         let next = events.get(place + 1);
         if patience > 30 * MINUTE || next.map_or(due > horizon, |next| due >= next.at()) {

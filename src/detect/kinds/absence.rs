@@ -105,21 +105,24 @@ impl Absence {
         }
     }
 
-    /// The longest gap but one within the reach: one that was once out of the ordinary teaches nothing,
-    /// and two week-ends or two nights do.
-    fn usual(state: &State) -> i64 {
+    /// The longest gap within the reach. Once twice the learning time is known, the longest but one: what was
+    /// out of the ordinary once teaches nothing, and what comes with every week came twice.
+    fn usual(&self, state: &State) -> i64 {
         let mut longest = [0; 2];
         for gap in state.parts.iter().flat_map(|part| part.longest) {
             add(&mut longest, gap);
         }
-        longest[1]
+        let known_for = state.last.as_ref().map_or(0, |last| last.at - state.first_at);
+        longest[usize::from(known_for >= self.learn_for.saturating_mul(2))]
     }
 
-    /// How long the group may be silent after its last event; `None` where nothing can be said.
+    /// How long the group may be silent after its last event; `None` where nothing can be said. One that was
+    /// refused last has not stopped: it is kept from going on, and other rules tell of that.
     fn patience(&self, state: &State) -> Option<i64> {
-        let known_for = state.last.as_ref()?.at - state.first_at;
+        let last = state.last.as_ref().filter(|last| last.code == 0)?;
+        let known_for = last.at - state.first_at;
         let gaps: u64 = state.parts.iter().map(|part| part.gaps).sum();
-        let patience = Self::usual(state).saturating_mul(self.factor).max(self.at_least);
+        let patience = self.usual(state).saturating_mul(self.factor).max(self.at_least);
         let is_regular = known_for >= self.learn_for
             && gaps >= self.learn_events.max(2)
             && patience <= self.at_most;
@@ -134,7 +137,7 @@ impl Absence {
         draft.last_at = draft.detected_at;
         let known_for = (last.at - state.first_at).min(self.timespan);
         for (name, text) in [
-            ("expected", format!("a sign-in at least every {}", span(Self::usual(state)))),
+            ("expected", format!("a sign-in at least every {}", span(self.usual(state)))),
             ("seen", format!("silent for more than {}", span(patience))),
             ("learned_for", span(known_for)),
         ] {

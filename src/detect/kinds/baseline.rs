@@ -190,7 +190,7 @@ impl Baseline {
             .count();
         let days = known / 24;
         for (name, text) in [
-            ("expected", format!("{middle} an hour, {high} at most (of {compared} like it)")),
+            ("expected", format!("{middle} in such an hour, seldom more than {high} ({compared} compared)")),
             ("seen", format!("{} in an hour", busy.most)),
             ("rarity", format!("{as_much} of {known} hours had as many")),
             ("learned_for", format!("{days} days")),
