@@ -188,3 +188,96 @@ fn span(key: &str, text: Option<&String>) -> Result<Option<i64>, String> {
         .map(Some)
         .ok_or_else(|| format!("`{key}: {text}` is not a span of time: write \"7d\""))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use crate::detect::Rulebook;
+
+    const DETECTION: &str = "title: one\nlogsource: {product: azure}\ndetection:\n  it:\n    outcome: success\n  \
+                             condition: it\nsigninel: {category: building_block}\n";
+
+    /// What is said of a correlation of `one` with these keys.
+    fn said(correlation: &str, ours: &str) -> String {
+        let text = format!(
+            "title: r\ncorrelation:\n  rules: [one]\n  group-by: [identity]\n{correlation}\nsigninel: {{{ours}}}\n"
+        );
+        let files = [("one", DETECTION.to_owned()), ("r", text)];
+        match Rulebook::read(
+            &files.map(|(name, text)| (PathBuf::from(format!("{name}.yml")), text)),
+        ) {
+            Ok(_) => String::new(),
+            Err(faults) => faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+        }
+    }
+
+    #[test]
+    fn a_figure_needs_numbers() {
+        let of = |field: &str| {
+            let condition =
+                format!("  type: value_sum\n  timespan: 1h\n  condition: {{{field}gte: 3}}");
+            said(&condition, "")
+        };
+        assert_eq!(of("field: status.errorCode, "), "");
+        assert!(of("field: resource, ").contains("`resource` has no numbers"));
+        assert!(of("").contains("`condition.field` is missing"));
+    }
+
+    #[test]
+    fn a_percentile_is_of_a_hundred() {
+        let of = |percentile: u64| {
+            said(
+                &format!(
+                    "  type: value_percentile\n  timespan: 1h\n  \
+                     condition: {{field: status.errorCode, percentile: {percentile}, gte: 3}}"
+                ),
+                "",
+            )
+        };
+        assert_eq!(of(100), "");
+        assert!(of(101).contains("not from 0 to 100"));
+    }
+
+    #[test]
+    fn the_condition_of_a_temporal_rule_names_its_rules() {
+        let of = |kind: &str, condition: &str| {
+            said(&format!("  type: {kind}\n  timespan: 1h\n{condition}"), "")
+        };
+        assert_eq!(of("temporal", ""), "");
+        assert_eq!(of("temporal", "  condition: one"), "");
+        assert!(
+            of("temporal", "  condition: one and two").contains("`two`, which is not in `rules`")
+        );
+        assert!(
+            of("temporal", "  condition: {gte: 2}").contains("has no `condition`, or one such as")
+        );
+        assert!(of("temporal_ordered", "  condition: one").contains("has no `condition`"));
+        assert!(of("temporal", "  aliases: {who: {two: appId}}\n") == "");
+        assert!(
+            said("  type: event_count\n  timespan: 1h\n  condition: {gte: 1}\n  aliases: {who: {one: appId}}", "")
+                .contains("`aliases` are for `temporal`")
+        );
+    }
+
+    #[test]
+    fn our_kinds_say_which_number_is_missing() {
+        let count = "  type: event_count\n  timespan: 4w\n  condition: {gte: 3}";
+        let of = |ours: &str| said(count, ours);
+        assert!(of("kind: ratio, percent: 5").contains("`of` is missing"));
+        assert!(of("kind: ratio, of: [one], percent: 101").contains("not from 1 to 100"));
+        assert!(of("of: [one]").contains("`of` is for `kind: ratio` only"));
+        assert!(of("kind: absence").contains("`factor` is missing"));
+        assert!(of("kind: absence, factor: 2, at_least: 2h, at_most: 1h").contains("is less than"));
+        assert!(of("kind: absence, factor: 2, at_least: soon").contains("not a span of time"));
+        assert_eq!(of("kind: absence, factor: 2"), "");
+        assert!(
+            of("kind: baseline, factor: 2, rare: 9, learn_for: 6d").contains("a week at least")
+        );
+        assert!(
+            of("kind: baseline, factor: 2, rare: 9, learn_for: 5w").contains("that many weeks")
+        );
+        assert!(of("kind: baseline, factor: 2, learn_for: 7d").contains("`rare` is missing"));
+        assert_eq!(of("kind: baseline, factor: 2, rare: 9, learn_for: 7d"), "");
+    }
+}

@@ -18,3 +18,5 @@ mod oracle;
 mod program;
 /// Every rule file is complete, and passes its own tests.
 mod rules;
+/// When silence is an incident.
+mod silence;
