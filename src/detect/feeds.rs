@@ -49,12 +49,11 @@ impl Feeds {
     ) -> Result<Option<(i64, i64)>, StoreError> {
         let Some(Deadline { at, feed }) = kind.last_of_feed(state) else { return Ok(None) };
         let place = self.rows.iter().position(|row| row.rule_id == rule_id && row.name == feed);
-        let place = match place {
-            Some(place) => place,
-            None => {
-                self.rows.push(feeds::new_feed(writing, rule_id, feed, at).await?);
-                self.rows.len() - 1
-            }
+        let place = if let Some(place) = place {
+            place
+        } else {
+            self.rows.push(feeds::new_feed(writing, rule_id, feed, at).await?);
+            self.rows.len() - 1
         };
         let row = &mut self.rows[place];
         if row.latest_at < at {

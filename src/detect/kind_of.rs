@@ -253,7 +253,6 @@ mod tests {
             of("temporal", "  condition: {gte: 2}").contains("has no `condition`, or one such as")
         );
         assert!(of("temporal_ordered", "  condition: one").contains("has no `condition`"));
-        assert!(of("temporal", "  aliases: {who: {two: appId}}\n") == "");
         assert!(
             said("  type: event_count\n  timespan: 1h\n  condition: {gte: 1}\n  aliases: {who: {one: appId}}", "")
                 .contains("`aliases` are for `temporal`")

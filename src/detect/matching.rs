@@ -263,7 +263,9 @@ fn meanings(rules: &[Rule], detection: &str) -> Vec<Hit> {
         let counted = rule.counted.iter().enumerate().filter(|(_, name)| *name == detection);
         let places: Vec<usize> = counted.map(|(place, _)| place).collect();
         if !places.is_empty() {
-            places.into_iter().for_each(|place| hit(Role::Counted, Which::one(place)));
+            for place in places {
+                hit(Role::Counted, Which::one(place));
+            }
         } else if names(&rule.broken_by) {
             hit(Role::Breaks, Which::default());
         } else if names(&rule.of) {

@@ -166,26 +166,7 @@ pub(super) fn correlation(
             rule.window.as_str()
         ));
     }
-    if !extension.broken_by.is_empty() && !matches!(kind, Some(Kind::Streak(_))) {
-        faults.push("`broken_by` is for `kind: streak` only".to_owned());
-    }
-    if !extension.learn_from.is_empty() && !matches!(kind, Some(Kind::FirstSeen(_))) {
-        faults.push("`learn_from` is for `kind: first_seen` only".to_owned());
-    }
-    if !extension.of.is_empty() && !matches!(kind, Some(Kind::Ratio(_))) {
-        faults.push("`of` is for `kind: ratio` only".to_owned());
-    }
-    match (&kind, value) {
-        (Some(Kind::ValueCount(_) | Kind::FirstSeen(_) | Kind::ValueStatistic(_)), None)
-            if faults.is_empty() =>
-        {
-            faults.push("`condition.field` is missing: say whose values are counted".to_owned());
-        }
-        (Some(Kind::ValueStatistic(_)), Some(field)) if !field.is_numeric() => {
-            faults.push(format!("`condition.field`: `{}` has no numbers", field.name()));
-        }
-        _ => {}
-    }
+    faults.extend(misfits(kind.as_ref(), value, extension, faults.is_empty()));
     let text = RuleText {
         title: rule.title.clone(),
         status: status(rule.status).to_owned(),
@@ -214,6 +195,36 @@ pub(super) fn correlation(
         }),
         _ => Err(faults),
     }
+}
+
+/// What is said of a kind that is not for it, or not said that it needs.
+fn misfits(
+    kind: Option<&Kind>,
+    value: Option<Field>,
+    extension: &Extension,
+    is_whole: bool,
+) -> Vec<String> {
+    let mut faults = Vec::new();
+    let Some(kind) = kind else { return faults };
+    for (key, list, is_for, whose) in [
+        ("broken_by", &extension.broken_by, matches!(kind, Kind::Streak(_)), "streak"),
+        ("learn_from", &extension.learn_from, matches!(kind, Kind::FirstSeen(_)), "first_seen"),
+        ("of", &extension.of, matches!(kind, Kind::Ratio(_)), "ratio"),
+    ] {
+        if !list.is_empty() && !is_for {
+            faults.push(format!("`{key}` is for `kind: {whose}` only"));
+        }
+    }
+    match (kind, value) {
+        (Kind::ValueCount(_) | Kind::FirstSeen(_) | Kind::ValueStatistic(_), None) if is_whole => {
+            faults.push("`condition.field` is missing: say whose values are counted".to_owned());
+        }
+        (Kind::ValueStatistic(_), Some(field)) if !field.is_numeric() => {
+            faults.push(format!("`condition.field`: `{}` has no numbers", field.name()));
+        }
+        _ => {}
+    }
+    faults
 }
 
 /// The rule of a detection that stands alone: each event is worth a finding, those of one identity

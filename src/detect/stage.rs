@@ -9,7 +9,7 @@ use foldhash::fast::RandomState;
 use super::amend::{Late, apply};
 use super::feeds::Feeds;
 use super::groups::{Group, Groups};
-use super::kinds::Role;
+use super::kinds::{Role, Which};
 use super::matching::{Hit, Matcher};
 use super::pass::{Found, Pace};
 use super::replay::{Outcome, Put, Replay, compare, just_after, just_before, spoken_of};
@@ -44,7 +44,21 @@ pub struct Detector {
 }
 
 /// The new events of one rule and group, in the order of time.
-type Touched = BTreeMap<(usize, i64), Vec<(usize, Hit)>>;
+type Touched = BTreeMap<(usize, i64), Vec<Touch>>;
+
+/// A row by its place, and what it is to the rule: small, for a chunk has many.
+#[derive(Clone, Copy)]
+struct Touch {
+    place: u32,
+    role: Role,
+    which: Which,
+}
+
+impl Touch {
+    fn row<'r>(&self, rows: &'r [EventRow]) -> &'r EventRow {
+        &rows[self.place as usize]
+    }
+}
 
 impl Detector {
     #[must_use]
@@ -89,7 +103,7 @@ impl Detector {
             let seen = self.rules.iter().map(|rule| rule.seen_seq).min().unwrap_or(i64::MAX);
             let mut rows = arrived_after(&mut writing, seen, self.pace.chunk).await?;
             let Some(last) = rows.last().map(|row| row.seq) else {
-                let judged = self.judge_overdue(&mut writing, now, &mut found).await;
+                let judged = Box::pin(self.judge_overdue(&mut writing, now, &mut found)).await;
                 if judged.is_err() {
                     self.forget();
                 }
@@ -101,7 +115,8 @@ impl Detector {
             };
             found.events += rows.len() as u64;
             rows.sort_unstable_by_key(EventRow::key);
-            let done = self.chunk(&mut writing, &rows, last, now, &mut found).await;
+            let chunk = self.chunk(&mut writing, &rows, last, now, &mut found);
+            let done = Box::pin(chunk).await;
             if done.is_err() {
                 // What is remembered may be of rows that were not committed.
                 self.forget();
@@ -187,9 +202,9 @@ impl Detector {
         writing: &mut Writing,
         rows: &[EventRow],
     ) -> Result<Touched, StoreError> {
-        let mut touched = HashMap::<(usize, Group), Vec<(usize, Hit)>, RandomState>::default();
+        let mut touched = HashMap::<(usize, Group), Vec<Touch>, RandomState>::default();
         let mut hits: Vec<Hit> = Vec::new();
-        for (place, row) in rows.iter().enumerate() {
+        for (place, row) in (0..).zip(rows) {
             self.matcher.hits(row, &self.names, &mut hits);
             for &hit in &hits {
                 if row.seq <= self.rules[hit.rule].seen_seq {
@@ -198,8 +213,9 @@ impl Detector {
                 if let Some(group) = self.groups.of((&self.matcher, &self.names), hit, row) {
                     let events = touched.entry((hit.rule, group)).or_default();
                     match events.last_mut() {
-                        Some((last, joined)) if *last == place => joined.join(hit),
-                        _ => events.push((place, hit)),
+                        // Under aliases, two detections may put an event into one group.
+                        Some(last) if last.place == place => last.which = last.which.and(hit.which),
+                        _ => events.push(Touch { place, role: hit.role, which: hit.which }),
                     }
                 }
             }
@@ -243,7 +259,7 @@ impl Detector {
         writing: &mut Writing,
         pair: (usize, i64),
         rows: &[EventRow],
-        events: &[(usize, Hit)],
+        events: &[Touch],
         last_seq: i64,
         now: DateTime<Utc>,
         found: &mut Found,
@@ -251,22 +267,23 @@ impl Detector {
         let ids = (self.rules[pair.0].id, pair.1);
         let tail = self.tails.remove(&pair).flatten();
         let kind = &self.matcher.rules[pair.0].kind;
-        let only_breaks = events.iter().all(|(_, hit)| hit.role == Role::Breaks);
+        let only_breaks = events.iter().all(|event| event.role == Role::Breaks);
         if tail.is_none() && only_breaks {
             // Nothing has begun that could end.
             self.tails.insert(pair, None);
             return Ok(());
         }
-        let first = rows[events[0].0].key();
-        let last_new = rows[events[events.len() - 1].0].key();
+        let first = events[0].row(rows).key();
+        let last_new = events[events.len() - 1].row(rows).key();
         let is_next = tail.as_ref().is_some_and(|tail| tail.key < first);
         // Events that ended nothing left no checkpoint, so without one there may be some behind these.
         let is_first = tail.is_none() && !kind.can_be_broken();
         if is_next || is_first {
             let mut replay =
                 Replay::begin(kind, self.pace.spacing, tail.as_ref(), (Vec::new(), last_new));
-            for &(place, hit) in events {
-                replay.step(&self.matcher.occurrence(hit, &rows[place], &self.names));
+            for event in events {
+                let hit = Hit { rule: pair.0, role: event.role, which: event.which };
+                replay.step(&self.matcher.occurrence(hit, event.row(rows), &self.names));
             }
             let outcome = replay.end(false, |state| self.feeds.judged(ids.0, kind, state));
             return self.settle(writing, pair, tail, outcome, None, now, found).await;
@@ -288,7 +305,7 @@ impl Detector {
             (None, false) => None,
         };
         let identity_id =
-            self.matcher.is_by_identity(pair.0).then_some(rows[events[0].0].identity_id);
+            self.matcher.is_by_identity(pair.0).then_some(events[0].row(rows).identity_id);
         let stretch = Stretch { identity_id, after, up_to_seq: last_seq };
         let tail = old.last().cloned();
         let outcome = self.go_back(writing, pair, from.as_ref(), (old, last_new), stretch).await?;

@@ -231,18 +231,18 @@ fn history(
 fn the_small_world_meets_every_rule() {
     let mut met = BTreeSet::new();
     let mut state = 1_u32;
-    let mut draw = |below: u32| {
+    let mut draw = |below: u8| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) % below
+        u8::try_from((state >> 8) % u32::from(below)).unwrap()
     };
     for round in 0..50 {
         let span = if round % 2 == 0 { 1 } else { 12 };
         let events: Vec<Small> = (0..if round % 2 == 0 { 60 } else { 150 })
             .map(|id| Small {
-                minute: i64::from(draw(60)) + i64::from(draw(span) * 7 * 24 * 60 / 2),
+                minute: i64::from(draw(60)) + i64::from(draw(span)) * 7 * 24 * 60 / 2,
                 id,
-                identity: draw(2) as u8,
-                resource: draw(4) as u8,
+                identity: draw(2),
+                resource: draw(4),
                 failed: draw(10) < 7,
             })
             .collect();

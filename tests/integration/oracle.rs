@@ -29,12 +29,13 @@ impl Small {
 
     /// Its autonomous system's number, which some have not.
     fn number(&self) -> Option<i64> {
-        (self.id % 6 != 0).then(|| i64::from(self.id % 5) * 100 + i64::from(self.resource))
+        (!self.id.is_multiple_of(6))
+            .then(|| i64::from(self.id % 5) * 100 + i64::from(self.resource))
     }
 
     /// Users and addresses are named like identities, so that aliases can put them together.
     fn user(&self) -> String {
-        if self.id % 7 == 0 { String::new() } else { format!("sp-{}", self.id % 2) }
+        if self.id.is_multiple_of(7) { String::new() } else { format!("sp-{}", self.id % 2) }
     }
 
     fn address(&self) -> String {
@@ -186,6 +187,12 @@ fn firsts(
 }
 
 /// Between two of the sorted numbers the percentile lies in proportion.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers of the small world are small"
+)]
 fn percentile(numbers: &mut [i64], percent: f64) -> f64 {
     numbers.sort_unstable();
     let rank = percent / 100.0 * (numbers.len() - 1) as f64;
@@ -196,12 +203,12 @@ fn percentile(numbers: &mut [i64], percent: f64) -> f64 {
 fn statistics(group: &str, failed: &[Small]) -> Vec<Seen> {
     let events: Vec<Small> =
         failed.iter().filter(|event| event.number().is_some()).copied().collect();
-    let numbers = |window: &[Small]| window.iter().flat_map(Small::number).collect::<Vec<_>>();
+    let numbers = |window: &[Small]| window.iter().filter_map(Small::number).collect::<Vec<_>>();
     let mut found =
         windows("sum", group, &events, 10, |window| numbers(window).iter().sum::<i64>() >= 600);
     found.extend(windows("average", group, &events, 10, |window| {
         let numbers = numbers(window);
-        numbers.iter().sum::<i64>() as f64 / numbers.len() as f64 > 201.0
+        numbers.iter().sum::<i64>() > 201 * i64::try_from(numbers.len()).unwrap()
     }));
     found.extend(windows("percentile", group, &events, 12, |window| {
         percentile(&mut numbers(window), 75.0) >= 300.0
@@ -321,14 +328,13 @@ fn busy_hours(group: &str, events: &[Small]) -> Vec<Seen> {
             .collect();
         alike.sort_unstable();
         let known = first.max(now - 4 * 168)..now;
-        let as_many =
-            |count: usize| known.clone().filter(|hour| of(*hour).len() >= count).count() as i64;
+        let as_many = |count: usize| known.clone().filter(|hour| of(*hour).len() >= count).count();
         let members = of(now);
         let is_busy = |count: usize| {
             count >= 3
                 && alike.len() > 1
                 && count > alike[alike.len() - 2]
-                && as_many(count) <= (known.end - known.start) / 100
+                && as_many(count) <= known.clone().count() / 100
         };
         let met = (1..=members.len()).find(|count| is_busy(*count));
         let Some(met) = met.filter(|_| now * 60 * MINUTE - events[0].at() >= 7 * 24 * 60 * MINUTE)

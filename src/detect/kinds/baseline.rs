@@ -71,7 +71,7 @@ impl Fold for Baseline {
     }
 
     fn open(&self, state: &State) -> Vec<Draft> {
-        state.open.iter().map(|busy| self.told(busy, state)).collect()
+        state.open.iter().map(|busy| told(busy, state)).collect()
     }
 
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
@@ -111,7 +111,7 @@ impl Baseline {
     fn turn(&self, state: &mut State, hour: i64, closed: &mut Vec<Draft>) {
         let goes_on = state.is_busy && hour == state.hour + 1;
         if !goes_on && let Some(busy) = state.open.take() {
-            closed.push(self.told(&busy, state));
+            closed.push(told(&busy, state));
         }
         if state.count > 0 {
             state.hours.push_back((state.hour, state.count));
@@ -130,15 +130,12 @@ impl Baseline {
         draft.detected_at = draft.last_at;
         draft.detected_by = draft.last_event;
         let most = state.count;
-        match &mut state.open {
-            Some(busy) => {
-                join(&mut busy.draft, &draft);
-                busy.most = busy.most.max(most);
-            }
-            None => {
-                let usual = self.usual(state, first_at);
-                state.open = Some(Busy { draft, usual, most });
-            }
+        if let Some(busy) = &mut state.open {
+            join(&mut busy.draft, &draft);
+            busy.most = busy.most.max(most);
+        } else {
+            let usual = self.usual(state, first_at);
+            state.open = Some(Busy { draft, usual, most });
         }
         state.is_busy = true;
     }
@@ -176,27 +173,27 @@ impl Baseline {
             rare: counts.get(place).copied().unwrap_or(0),
         }
     }
+}
 
-    /// The finding with its numbers.
-    fn told(&self, busy: &Busy, state: &State) -> Draft {
-        let mut draft = busy.draft.clone();
-        let Usual { compared, middle, high, known, .. } = busy.usual;
-        let as_much = state
-            .hours
-            .iter()
-            .filter(|(hour, count)| {
-                *hour < busy.draft.started_at.div_euclid(HOUR) && *count >= busy.most
-            })
-            .count();
-        let days = known / 24;
-        for (name, text) in [
-            ("expected", format!("{middle} in such an hour, seldom more than {high} ({compared} compared)")),
-            ("seen", format!("{} in an hour", busy.most)),
-            ("rarity", format!("{as_much} of {known} hours had as many")),
-            ("learned_for", format!("{days} days")),
-        ] {
-            draft.measures.insert(name.to_owned(), text);
-        }
-        draft
+/// The finding with its numbers.
+fn told(busy: &Busy, state: &State) -> Draft {
+    let mut draft = busy.draft.clone();
+    let Usual { compared, middle, high, known, .. } = busy.usual;
+    let as_much = state
+        .hours
+        .iter()
+        .filter(|(hour, count)| {
+            *hour < busy.draft.started_at.div_euclid(HOUR) && *count >= busy.most
+        })
+        .count();
+    let days = known / 24;
+    for (name, text) in [
+        ("expected", format!("{middle} in such an hour, seldom more than {high} ({compared} compared)")),
+        ("seen", format!("{} in an hour", busy.most)),
+        ("rarity", format!("{as_much} of {known} hours had as many")),
+        ("learned_for", format!("{days} days")),
+    ] {
+        draft.measures.insert(name.to_owned(), text);
     }
+    draft
 }
