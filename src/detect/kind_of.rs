@@ -73,7 +73,9 @@ fn ratio(extension: &Extension, timespan: i64, condition: Condition) -> Result<K
         );
     }
     match extension.percent {
-        percent @ 1..=100 => Ok(Kind::Ratio(Ratio { timespan, condition, percent })),
+        percent @ 1..=100 => {
+            Ok(Kind::Ratio(Ratio { timespan, condition, percent, turns: extension.turns }))
+        }
         other => Err(format!("`percent: {other}` is not from 1 to 100")),
     }
 }

@@ -29,6 +29,8 @@ pub struct Extension {
     pub of: Vec<String>,
     /// The least share in a hundred.
     pub percent: u64,
+    /// How many of those that count came right after one that does not.
+    pub turns: u64,
     /// How many times the usual is too much, or too long.
     pub factor: u64,
     /// Hours of which at most one was as busy.

@@ -106,7 +106,7 @@ const CORRELATIONS: &[[&str; 7]] = &[
         "identity",
         "10m",
         "condition: {gte: 2}",
-        "kind: ratio, of: [good], percent: 60",
+        "kind: ratio, of: [good], percent: 60, turns: 2",
     ],
     [
         "silence",

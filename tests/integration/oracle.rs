@@ -277,7 +277,12 @@ fn shares(group: &str, events: &[Small]) -> Vec<Seen> {
             .filter(|event| event.at() > last.at() - 10 * MINUTE)
             .filter(|event| (event.at(), event.event_id()) <= (last.at(), last.event_id()))
             .count();
-        window.len() >= 2 && window.len() * 100 >= all * 60
+        let is_turn = |event: &&Small| {
+            let place = events.iter().position(|other| other.id == event.id).unwrap();
+            place > 0 && !events[place - 1].failed
+        };
+        let turns = window.iter().filter(is_turn).count();
+        window.len() >= 2 && window.len() * 100 >= all * 60 && turns >= 2
     })
 }
 

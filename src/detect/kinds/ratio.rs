@@ -16,6 +16,9 @@ pub struct Ratio {
     pub condition: Condition,
     /// Of a hundred of all, so many that count.
     pub percent: u64,
+    /// So many of them came right after one that does not count: where all fail from some time on, there
+    /// is one such turn and no share.
+    pub turns: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +26,10 @@ pub struct State {
     window: Windowed,
     /// When the others of the window were.
     others: VecDeque<i64>,
+    /// When one that counts came right after one that does not.
+    turns: VecDeque<i64>,
+    /// Whether the last event does not count.
+    was_other: bool,
     evicted: u64,
 }
 
@@ -41,6 +48,16 @@ impl Fold for Ratio {
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
         let begin = event.at.saturating_sub(self.timespan);
         while state.others.pop_front_if(|at| *at <= begin).is_some() {}
+        while state.turns.pop_front_if(|at| *at <= begin).is_some() {}
+        let is_turn = event.role == Role::Counted && state.was_other;
+        state.was_other = event.role != Role::Counted;
+        if is_turn {
+            state.turns.push_back(event.at);
+            // More of them are not asked for.
+            while state.turns.len() as u64 > self.turns {
+                state.turns.pop_front();
+            }
+        }
         if event.role == Role::Counted {
             state.window.advance(event, self.timespan, |_| ());
         } else {
@@ -59,7 +76,9 @@ impl Fold for Ratio {
         }
         let counted = state.window.marks.len() as u64;
         let all = counted + state.others.len() as u64;
-        let is_met = self.condition.holds(counted) && counted * 100 >= self.percent * all;
+        let is_met = self.condition.holds(counted)
+            && counted * 100 >= self.percent * all
+            && state.turns.len() as u64 >= self.turns;
         state.window.judge(is_met, event.at, self.timespan, closed);
         state.window.tell_evicted(state.evicted);
         if let Some(open) = state.window.open.as_mut().filter(|_| is_met) {
