@@ -262,6 +262,19 @@ mod tests {
     }
 
     #[test]
+    fn a_correlation_of_a_correlation_is_told_apart_from_a_slip() {
+        let text = "title: r\ncorrelation:\n  type: event_count\n  rules: [NAME]\n  group-by: [identity]\n  \
+                    timespan: 1h\n  condition: {gte: 2}\n";
+        let of = |name: &str| {
+            let file = (PathBuf::from("r.yml"), text.replace("NAME", name));
+            let faults = Rulebook::read(&[file]).unwrap_err();
+            faults.iter().map(ToString::to_string).collect::<String>()
+        };
+        assert!(of("r").contains("`r`, which is a correlation itself"));
+        assert!(of("s").contains("no such detection rule"));
+    }
+
+    #[test]
     fn our_kinds_say_which_number_is_missing() {
         let count = "  type: event_count\n  timespan: 4w\n  condition: {gte: 3}";
         let of = |ours: &str| said(count, ours);

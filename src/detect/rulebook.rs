@@ -202,19 +202,29 @@ impl Reading {
     fn finish(mut self) -> Result<Rulebook, Vec<RuleFault>> {
         let mut referred = Vec::new();
         let mut generated = Vec::new();
-        for (file, mut rule, generate) in std::mem::take(&mut self.correlations) {
+        let correlations = std::mem::take(&mut self.correlations);
+        let names: Vec<String> =
+            correlations.iter().map(|(_, rule, _)| rule.name.clone()).collect();
+        for (file, mut rule, generate) in correlations {
             for references in
                 [&mut rule.counted, &mut rule.broken_by, &mut rule.learn_from, &mut rule.of]
             {
                 for reference in references {
                     match self.book.resolve(reference) {
                         Some(detection) => reference.clone_from(&detection.name),
-                        None => self.faults.push(RuleFault {
-                            file: file.clone(),
-                            sentence: format!(
-                                "refers to `{reference}`, and there is no such detection rule"
-                            ),
-                        }),
+                        None => {
+                            let sentence = if names.contains(reference) {
+                                format!(
+                                    "refers to `{reference}`, which is a correlation itself: name the \
+                                     detection rules it is of"
+                                )
+                            } else {
+                                format!(
+                                    "refers to `{reference}`, and there is no such detection rule"
+                                )
+                            };
+                            self.faults.push(RuleFault { file: file.clone(), sentence });
+                        }
                     }
                 }
             }

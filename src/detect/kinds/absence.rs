@@ -2,7 +2,6 @@
 //! how late it is by now is told by the events of others: no clock says so.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +78,7 @@ impl Fold for Absence {
                     && silence.detected_at < event.at
                 {
                     absorb(&mut silence, &mark);
-                    silence.measures.insert("seen".to_owned(), format!("silent for {}", span(gap)));
+                    silence.measures.insert("seen".to_owned(), format!("nothing for {}", span(gap)));
                     closed.push(silence);
                 }
                 self.learn(state, event.at, gap);
@@ -137,8 +136,8 @@ impl Absence {
         draft.last_at = draft.detected_at;
         let known_for = (last.at - state.first_at).min(self.timespan);
         for (name, text) in [
-            ("expected", format!("a sign-in at least every {}", span(self.usual(state)))),
-            ("seen", format!("silent for more than {}", span(patience))),
+            ("expected", format!("a sign-in every {} or sooner", span(self.usual(state)))),
+            ("seen", format!("nothing for {}", span(patience))),
             ("learned_for", span(known_for)),
         ] {
             draft.measures.insert(name.to_owned(), text);
@@ -157,7 +156,26 @@ fn add(longest: &mut [i64; 2], gap: i64) {
 
 /// A span in words, to the minute, or to the hour where that is fine enough.
 fn span(micros: i64) -> String {
-    let minutes = u64::try_from(micros / 60_000_000).unwrap_or(0).max(1);
-    let minutes = if minutes < 48 * 60 { minutes } else { minutes / 60 * 60 };
-    humantime::format_duration(Duration::from_secs(minutes * 60)).to_string()
+    let minutes = (micros / 60_000_000).max(1);
+    let parts = if minutes < 48 * 60 {
+        [(minutes / 60, "h"), (minutes % 60, "min")]
+    } else {
+        [(minutes / 1_440, "days"), (minutes % 1_440 / 60, "h")]
+    };
+    let said = parts.iter().filter(|(number, _)| *number > 0);
+    said.map(|(number, unit)| format!("{number} {unit}")).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::span;
+
+    #[test]
+    fn spans_are_told_as_finely_as_matters() {
+        const MINUTE: i64 = 60_000_000;
+        assert_eq!(span(0), "1 min");
+        assert_eq!(span(62 * MINUTE), "1 h 2 min");
+        assert_eq!(span(24 * 60 * MINUTE), "24 h");
+        assert_eq!(span((76 * 60 + 7) * MINUTE), "3 days 4 h");
+    }
 }
