@@ -206,26 +206,13 @@ impl Reading {
         let names: Vec<String> =
             correlations.iter().map(|(_, rule, _)| rule.name.clone()).collect();
         for (file, mut rule, generate) in correlations {
-            for references in
-                [&mut rule.counted, &mut rule.broken_by, &mut rule.learn_from, &mut rule.of]
-            {
-                for reference in references {
-                    match self.book.resolve(reference) {
-                        Some(detection) => reference.clone_from(&detection.name),
-                        None => {
-                            let sentence = if names.contains(reference) {
-                                format!(
-                                    "refers to `{reference}`, which is a correlation itself: name the \
-                                     detection rules it is of"
-                                )
-                            } else {
-                                format!(
-                                    "refers to `{reference}`, and there is no such detection rule"
-                                )
-                            };
-                            self.faults.push(RuleFault { file: file.clone(), sentence });
-                        }
-                    }
+            let lists =
+                [&mut rule.counted, &mut rule.broken_by, &mut rule.learn_from, &mut rule.of];
+            for reference in lists.into_iter().flatten() {
+                if let Some(detection) = self.book.resolve(reference) {
+                    reference.clone_from(&detection.name);
+                } else {
+                    self.fault(&file, nowhere(reference, names.contains(reference)));
                 }
             }
             referred.extend(rule.references().cloned());
@@ -268,6 +255,17 @@ impl Rulebook {
             }
             rule.fingerprint = EventId::digest(text.as_bytes()).to_string();
         }
+    }
+}
+
+/// What is said of a reference that leads to no detection.
+fn nowhere(reference: &str, is_correlation: bool) -> String {
+    if is_correlation {
+        format!(
+            "refers to `{reference}`, which is a correlation itself: name the detection rules it is of"
+        )
+    } else {
+        format!("refers to `{reference}`, and there is no such detection rule")
     }
 }
 
