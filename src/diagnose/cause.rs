@@ -64,7 +64,9 @@ pub(super) fn guesses(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<Guess> {
             ("first_seen", _, Some("resourceId")) => guesses.extend(new_resource(facts, finding)),
             ("first_seen", "credential", _) => guesses.extend(new_credential(finding)),
             ("first_seen", ..) => guesses.extend(new_habit(finding)),
-            ("event_count", "token_pattern", _) => guesses.extend(burst(facts, finding)),
+            ("event_count" | "baseline", "token_pattern", _) => {
+                guesses.extend(burst(facts, finding));
+            }
             _ => {}
         }
     }

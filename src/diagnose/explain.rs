@@ -116,6 +116,13 @@ fn without_failure(facts: &Facts<'_>, subject: &str, target: &str, span: &str) -
                 lower(finding.title)
             )
         }
+        Some(finding) if finding.kind == "absence" => {
+            let expected = finding.draft.measures.get("expected");
+            let usual = expected.map_or_else(String::new, |usual| format!(" Usual is {usual}."));
+            let at = phrase::time(facts.incident.started_at);
+            let state = if facts.incident.resolved_at.is_some() { "was" } else { "has been" };
+            format!("{subject} {state} silent since its sign-in of {at}.{usual}")
+        }
         _ => {
             let were = if facts.incident.identities.len() > 1 { "were" } else { "was" };
             let tokens = phrase::count(facts.incident.event_count, "token");

@@ -30,7 +30,7 @@ pub struct FindingFacts<'a> {
     pub rule: &'a str,
     pub title: &'a str,
     pub category: &'a str,
-    /// `event_count`, `value_count`, `streak`, `first_seen`, or `detection`.
+    /// The kind as `rules/README.md` names it: `event_count`, `streak`, `absence`, …, or `detection`.
     pub kind: &'a str,
     /// The field whose values the rule counts or has never seen, where it has one.
     pub field: Option<&'a str>,

@@ -64,6 +64,9 @@ pub async fn run(
     Ok(grouped)
 }
 
+/// The category of rules that find silence.
+const ABSENCE: &str = "absence";
+
 struct Stage<'a> {
     writing: Writing,
     rules: &'a BTreeMap<String, RuleFacts>,
@@ -76,7 +79,8 @@ struct Stage<'a> {
 
 impl Stage<'_> {
     async fn subject(&mut self, subject: Subject) -> Result<(), StoreError> {
-        let findings = rows::take_findings(&mut self.writing, subject).await?;
+        let mut findings = rows::take_findings(&mut self.writing, subject).await?;
+        self.drop_replaced(subject, &mut findings).await?;
         let mut before: BTreeMap<IncidentId, Incident> =
             rows::of_subject(&mut self.writing, subject)
                 .await?
@@ -251,6 +255,32 @@ impl Stage<'_> {
         .await
     }
 
+    /// Whether a finding tells of silence, and whether nothing has ended that yet.
+    fn silence(&self, row: &IncidentFinding) -> Option<bool> {
+        let rule = self.rules.get(&row.rule).filter(|rule| rule.category == ABSENCE);
+        rule.map(|_| row.finding.draft.first_event == row.finding.draft.last_event)
+    }
+
+    /// An identity has not stopped where another of its name went on in time.
+    async fn drop_replaced(
+        &mut self,
+        subject: Subject,
+        findings: &mut Vec<IncidentFinding>,
+    ) -> Result<(), StoreError> {
+        let Subject::Identity(id) = subject else { return Ok(()) };
+        for place in (0..findings.len()).rev() {
+            if self.silence(&findings[place]).is_some() {
+                let draft = &findings[place].finding.draft;
+                let (resources, since) = (draft.resources.as_slice(), draft.started_at);
+                let next = rows::first_good_after(&mut self.writing, id, resources, since).await?;
+                if next.is_some_and(|(at, _)| at <= draft.detected_at) {
+                    findings.remove(place);
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn end_by_events(
         &mut self,
         subject: Subject,
@@ -259,8 +289,14 @@ impl Stage<'_> {
     ) -> Result<Option<(DateTime<Utc>, ResolvedBy)>, StoreError> {
         // Tokens that were given in a strange way are not healed by more tokens.
         let mut failed = Vec::new();
-        let is_failure =
-            |row: &&&IncidentFinding| row.finding.draft.codes.keys().any(|code| *code != 0);
+        let silences: Vec<bool> = members.iter().filter_map(|row| self.silence(row)).collect();
+        let is_silent = silences.contains(&true);
+        if !is_silent && silences.len() == members.len() {
+            return Ok(Some((last_seen_at, ResolvedBy::Recovered)));
+        }
+        let is_failure = |row: &&&IncidentFinding| {
+            self.silence(row).is_some() || row.finding.draft.codes.keys().any(|code| *code != 0)
+        };
         for row in members.iter().filter(is_failure) {
             add(&mut failed, &row.finding.draft.resources);
         }
@@ -272,6 +308,10 @@ impl Stage<'_> {
             _ => None,
         };
         let recovered_at = recovered_at.map(|(at, _)| time(at));
+        if is_silent {
+            // What is found is the quiet itself, so quiet does not end it.
+            return Ok(recovered_at.map(|at| (at, ResolvedBy::Recovered)));
+        }
         Ok(end_by_events(last_seen_at, recovered_at, self.latest_at, self.config))
     }
 }

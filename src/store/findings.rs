@@ -63,9 +63,11 @@ pub async fn sync_rules(
             .bind(fresh)
             .execute(&mut **writing)
             .await?;
-        for delete in
-            ["delete from tails where rule_id = $1", "delete from checkpoints where rule_id = $1"]
-        {
+        for delete in [
+            "delete from tails where rule_id = $1",
+            "delete from checkpoints where rule_id = $1",
+            "delete from feeds where rule_id = $1",
+        ] {
             sqlx::query(delete).bind(id).execute(&mut **writing).await?;
         }
         sqlx::query(

@@ -20,6 +20,7 @@ const STEPS: &[(i64, &str, &str)] = steps![
     5 "0005_deliveries",
     6 "0006_telling",
     7 "0007_coverage",
+    8 "0008_feeds",
 ];
 
 /// All steps.

@@ -22,6 +22,7 @@ pub mod incidents;
 pub mod checkpoints;
 
 /// Findings and how they changed.
+pub mod feeds;
 pub mod findings;
 mod names;
 /// Records that were set aside.

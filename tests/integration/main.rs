@@ -20,12 +20,16 @@ mod documents;
 mod graph;
 /// Files that would fill the memory or the disk, or that change while they are read.
 mod hostile;
+/// An evaluator that looks at the whole history at once.
+mod oracle;
 /// By file or by poll, in any order and form: the same findings and incidents.
 mod path;
 /// The program, run as a person runs it.
 mod program;
 /// Every rule file is complete, and passes its own tests.
 mod rules;
+/// When silence is an incident.
+mod silence;
 /// What is told arrives: at a real mail server, and at the reference verifier of Standard Webhooks.
 mod told;
 /// A simulated tenant, and what of a database may not depend on how its records came.
