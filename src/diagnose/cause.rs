@@ -1,6 +1,6 @@
 //! Guesses at why, each with what speaks for it, ranked.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::card::{Cause, Confidence};
 use super::catalogue::{Catalogue, ErrorClass, Origin};
@@ -109,7 +109,7 @@ fn label(identity: &IdentityFacts) -> String {
 }
 
 fn recreated(facts: &Facts<'_>, identity: &IdentityFacts) -> Option<Guess> {
-    let successor = identity.successor.as_ref()?;
+    let successor = identity.successor_of_gone()?;
     let distance = successor.first_seen_at - facts.incident.started_at;
     let is_near = distance.abs() <= NEAR;
     let mut because = vec![appeared(successor, distance)];
@@ -148,6 +148,9 @@ fn appeared(successor: &Successor, distance: TimeDelta) -> String {
 }
 
 fn deleted(facts: &Facts<'_>, identity: &IdentityFacts) -> Guess {
+    if let Some(at) = identity.came_back_at {
+        return came_back(facts, identity, at);
+    }
     if let Some(good) = last_good(facts, identity) {
         let sentence =
             format!("{} was deleted, and something still uses its client id.", label(identity));
@@ -164,11 +167,32 @@ fn deleted(facts: &Facts<'_>, identity: &IdentityFacts) -> Guess {
     )
 }
 
+/// The same id got a token afterwards, so the identity cannot be gone.
+fn came_back(facts: &Facts<'_>, identity: &IdentityFacts, at: DateTime<Utc>) -> Guess {
+    let again = format!("it got a token under the same id at {}", phrase::time(at));
+    match last_good(facts, identity) {
+        Some(good) => Guess::other(
+            Confidence::Medium,
+            format!(
+                "{} was not found for a while and is back: it was deleted and restored, or the workload asked in another tenant.",
+                label(identity)
+            ),
+            vec![again, good],
+        ),
+        None => Guess::other(
+            Confidence::Medium,
+            format!("{} was new then, and Entra did not know it everywhere yet.", label(identity)),
+            vec![again, "no token given to it before is stored".to_owned()],
+        ),
+    }
+}
+
 fn spray(facts: &Facts<'_>) -> Option<Guess> {
     let finding = facts.findings.iter().find(|finding| finding.category == "spray")?;
     let never_good = facts.identities.iter().all(|identity| identity.last_good_at.is_none());
     let mut because = Vec::new();
-    if let Some(seen) = finding.draft.measures.get("seen") {
+    let measures = &finding.draft.measures;
+    if let Some(seen) = measures.get("distinct").or_else(|| measures.get("seen")) {
         because.push(format!("{seen} different ids were tried; a broken workload repeats one"));
     }
     if let Some(address) = facts.addresses.first() {
@@ -197,6 +221,9 @@ fn outage(facts: &Facts<'_>, catalogue: &Catalogue) -> Option<Guess> {
     }
     let together = told || facts.failing_alike >= ALIKE;
     let mut because = vec![code_seen(facts, catalogue, code)];
+    if facts.identity_count > 1 {
+        because.push(format!("{} identities were refused in the same time", facts.identity_count));
+    }
     if facts.failing_alike > 0 {
         because.push(failing_alike(facts));
     }
@@ -217,15 +244,28 @@ fn failing_alike(facts: &Facts<'_>) -> String {
 fn shared_change(facts: &Facts<'_>, catalogue: &Catalogue) -> Option<Guess> {
     let code = *facts.incident.error_codes.first()?;
     let class = catalogue.class_of(code);
-    if facts.failing_alike < ALIKE || matches!(class, ErrorClass::Transient | ErrorClass::User) {
+    // Ids that never worked were not broken by anything: somebody made them up.
+    if facts.failing_alike_worked < ALIKE
+        || matches!(class, ErrorClass::Transient | ErrorClass::User)
+    {
         return None;
     }
     let sentence = if NOT_FOUND.contains(&code) {
+        let was_there = |one: &IdentityFacts| one.last_good_at.is_some();
+        if !facts.identities.iter().any(was_there)
+            || facts.identities.iter().any(|one| one.came_back_at.is_some())
+        {
+            return None;
+        }
         "Several identities were deleted together, for example with their resource group."
     } else {
         "Something changed that several identities share: a policy, a resource, a deployment."
     };
-    Some(Guess::other(Confidence::Medium, sentence, vec![failing_alike(facts)]))
+    let because = format!(
+        "{} that got tokens before failed with the same code in the same time",
+        phrase::others(facts.failing_alike_worked)
+    );
+    Some(Guess::other(Confidence::Medium, sentence, vec![because]))
 }
 
 /// What the catalogue says of the codes that no other guess has explained.
@@ -266,24 +306,31 @@ fn second_oddity(facts: &Facts<'_>, finding: &FindingFacts<'_>) -> Option<String
     Some(format!("the same incident holds \"{}\"", other.title))
 }
 
-fn new_value(finding: &FindingFacts<'_>) -> String {
-    let measures = &finding.draft.measures;
-    match (measures.get("value"), measures.get("learned_for")) {
-        (Some(value), Some(span)) => {
-            format!("{} was never seen here in {}", phrase::quoted(value), phrase::plain(span))
-        }
-        (Some(value), None) => format!("{} was never seen here before", phrase::quoted(value)),
-        _ => format!("the rule `{}` was met", finding.rule),
+/// "`Azure Key Vault` was not seen in the 9 full days of learning before".
+fn new_value(finding: &FindingFacts<'_>, shown: &[String]) -> String {
+    if shown.is_empty() {
+        return format!("the rule `{}` was met", finding.rule);
     }
+    let (names, were) = (phrase::list(shown), if shown.len() > 1 { "were" } else { "was" });
+    let days = finding.draft.measures.get("learned_days").and_then(|days| days.parse().ok());
+    let learned = days.map_or_else(
+        || "before".to_owned(),
+        |days| format!("in the {} of learning before", phrase::count(days, "full day")),
+    );
+    format!("{names} {were} not seen {learned}")
+}
+
+fn value_shown(finding: &FindingFacts<'_>) -> Vec<String> {
+    finding.new_value().map(phrase::quoted).into_iter().collect()
 }
 
 fn new_resource(facts: &Facts<'_>, finding: &FindingFacts<'_>) -> Vec<Guess> {
-    let resource = facts
-        .incident
-        .resources
-        .first()
-        .map_or_else(|| "a resource that is new for it".to_owned(), |name| phrase::quoted(name));
-    let mut because = vec![new_value(finding)];
+    let shown = facts.new_resources();
+    let resource = match shown.as_slice() {
+        [] => "a resource that is new for it".to_owned(),
+        shown => phrase::list(shown),
+    };
+    let mut because = vec![new_value(finding, &shown)];
     let baseline = facts.identities.first().and_then(|identity| identity.baseline);
     because.extend(baseline.map(|usual| {
         let resources = phrase::count(usual.resources, "resource");
@@ -296,9 +343,13 @@ fn new_resource(facts: &Facts<'_>, finding: &FindingFacts<'_>) -> Vec<Guess> {
     );
     let oddity = second_oddity(facts, finding);
     let confidence = if oddity.is_some() { Confidence::Medium } else { Confidence::Low };
-    let mut against = vec![
-        "whoever runs code where the workload runs can get its token for any resource".to_owned(),
-    ];
+    let is_managed = facts.identities.first().is_none_or(IdentityFacts::is_managed);
+    let way = if is_managed {
+        "whoever runs code where the workload runs can get its token for any resource"
+    } else {
+        "whoever holds its credential can get its token for any resource"
+    };
+    let mut against = vec![way.to_owned()];
     against.extend(oddity);
     let theft =
         Guess::other(confidence, format!("Somebody else uses its token for {resource}."), against);
@@ -310,7 +361,7 @@ fn new_credential(finding: &FindingFacts<'_>) -> Vec<Guess> {
         Guess::other(
             Confidence::Medium,
             "The credential was rotated or replaced on purpose.",
-            vec![new_value(finding)],
+            vec![new_value(finding, &value_shown(finding))],
         ),
         Guess::other(
             Confidence::Low,
@@ -325,7 +376,7 @@ fn new_habit(finding: &FindingFacts<'_>) -> Vec<Guess> {
         Guess::other(
             Confidence::Medium,
             "The way this identity signs in was changed on purpose.",
-            vec![new_value(finding)],
+            vec![new_value(finding, &value_shown(finding))],
         ),
         Guess::other(
             Confidence::Low,

@@ -7,6 +7,7 @@ mod id;
 mod incident;
 mod record;
 mod severity;
+mod span;
 
 pub use delivery::{Delivery, TellReason};
 pub use event::{Event, Facet, Identity, Resource, SignInType};
@@ -15,3 +16,4 @@ pub use id::{DeliveryId, EventId, FindingId, IncidentId};
 pub use incident::{Incident, IncidentState, NamedIdentity, ResolvedBy};
 pub use record::{Form, RawRecord, Rejected};
 pub use severity::Severity;
+pub use span::span_in_words;

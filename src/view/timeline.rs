@@ -1,5 +1,7 @@
 //! What happened when: the evidence by its own time, and beside it what this program did.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
@@ -14,7 +16,7 @@ use crate::store::incidents::IncidentFinding;
 use crate::store::story::{Arrival, Scope};
 use crate::store::{Store, StoreError, time};
 
-/// Sign-ins that arrive later than this are late; Entra takes minutes for most.
+/// Sign-ins that are read later than this after they happened are told of; Entra takes minutes for most.
 const LATE: TimeDelta = TimeDelta::minutes(15);
 
 /// Entries of one rule or of one delivery that are shown one by one; those between are summed up.
@@ -145,7 +147,8 @@ pub async fn timeline(
     let mut entries = last_good(&card);
     entries.extend(edges(store, catalogue, &findings).await?);
     entries.extend(grown(store, incident, &scope).await?);
-    entries.extend(rules_met(rulebook, &findings));
+    let value_names = diagnose::value_names(store, rulebook, &findings).await?;
+    entries.extend(rules_met(rulebook, &value_names, &findings));
     entries.extend(
         store
             .arrivals(&scope, LATE.num_microseconds().unwrap_or(0))
@@ -274,7 +277,11 @@ async fn grown(
     Ok(entries.collect())
 }
 
-fn rules_met(rulebook: &Rulebook, findings: &[IncidentFinding]) -> Vec<Entry> {
+fn rules_met(
+    rulebook: &Rulebook,
+    value_names: &BTreeMap<String, String>,
+    findings: &[IncidentFinding],
+) -> Vec<Entry> {
     let mut names: Vec<&str> = findings.iter().map(|row| row.rule.as_str()).collect();
     names.sort_unstable();
     names.dedup();
@@ -283,7 +290,7 @@ fn rules_met(rulebook: &Rulebook, findings: &[IncidentFinding]) -> Vec<Entry> {
         let met: Vec<Entry> = findings
             .iter()
             .filter(|row| row.rule == name)
-            .map(|row| rule_met(rulebook, row))
+            .map(|row| rule_met(rulebook, value_names, row))
             .collect();
         entries.extend(summed_up(met, |number| {
             format!("Rule `{name}` was met {} more", phrase::times(number))
@@ -292,17 +299,23 @@ fn rules_met(rulebook: &Rulebook, findings: &[IncidentFinding]) -> Vec<Entry> {
     entries
 }
 
-fn rule_met(rulebook: &Rulebook, row: &IncidentFinding) -> Entry {
+fn rule_met(
+    rulebook: &Rulebook,
+    value_names: &BTreeMap<String, String>,
+    row: &IncidentFinding,
+) -> Entry {
     let draft = &row.finding.draft;
     let title = rulebook
         .rules
         .get(&row.rule)
         .map_or_else(String::new, |rule| format!(": {} ({})", rule.text.title, rule.level));
     let (from, to) = (time(draft.started_at), time(draft.last_at));
-    let measures = draft
-        .measures
-        .iter()
-        .map(|(name, value)| format!(", {} {}", name.replace('_', " "), phrase::plain(value)));
+    let value = draft.measures.get("value").map(|value| {
+        let name = value_names.get(value).unwrap_or(value);
+        format!("new {}", phrase::quoted(name))
+    });
+    let measures = value.into_iter().chain(phrase::measures(&draft.measures));
+    let measures = measures.map(|words| format!(", {words}"));
     let detail = format!(
         "{} {}{}; found at {}",
         phrase::count(draft.event_count, "sign-in"),
@@ -343,17 +356,23 @@ fn arrived(arrival: &Arrival) -> Option<Entry> {
     let sentence = if arrival.kind == "import" {
         format!("{} imported by {source}", phrase::count(arrival.count, "sign-in"))
     } else if arrival.late > 0 {
-        format!(
-            "{} arrived more than {} late from {source}, at most {}",
-            phrase::count(arrival.late, "sign-in"),
-            phrase::span(LATE),
-            phrase::span(TimeDelta::microseconds(arrival.latest_by))
-        )
+        late(arrival.late, TimeDelta::microseconds(arrival.latest_by), &source)
     } else {
         return None;
     };
     let count = if arrival.kind == "import" { arrival.count } else { arrival.late };
     Some(Entry::new(arrival.last_received_at, EntryKind::Arrived, sentence).with_count(count))
+}
+
+/// Whether the source was late or this program began later, the stored times do not tell.
+fn late(number: u64, longest: TimeDelta, source: &str) -> String {
+    let (limit, longest) = (phrase::span(LATE), phrase::span(longest));
+    match number {
+        1 => format!("1 sign-in was read {longest} after it happened, from {source}"),
+        _ => format!(
+            "{number} sign-ins were read more than {limit} after they happened, from {source}; the oldest {longest} after"
+        ),
+    }
 }
 
 /// The first good sign-in after the failures. Tokens that were given are not healed by more of them.
@@ -430,6 +449,18 @@ mod tests {
             ]
         );
         assert!(told.entries.iter().all(|entry| entry.kind != EntryKind::Recovered));
+    }
+
+    #[test]
+    fn a_late_reading_blames_nobody() {
+        assert_eq!(
+            late(54, TimeDelta::minutes(46), "`contoso`"),
+            "54 sign-ins were read more than 15 min after they happened, from `contoso`; the oldest 46 min after"
+        );
+        assert_eq!(
+            late(1, TimeDelta::minutes(46), "`contoso`"),
+            "1 sign-in was read 46 min after it happened, from `contoso`"
+        );
     }
 
     #[test]
