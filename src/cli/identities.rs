@@ -60,8 +60,8 @@ pub(super) async fn run(
             ("service principal id", row.service_principal_id.clone()),
             ("tenant id", row.tenant_id.clone()),
             ("resource", row.arm_resource_id.clone()),
-            ("first seen", row.first_seen_at.map_or_else(String::new, |at| at.to_rfc3339())),
-            ("last seen", row.last_seen_at.map_or_else(String::new, |at| at.to_rfc3339())),
+            ("first seen", row.first_seen_at.map_or_else(String::new, crate::view::moment)),
+            ("last seen", row.last_seen_at.map_or_else(String::new, crate::view::moment)),
             ("open incidents", row.open_incidents.to_string()),
         ] {
             if !value.is_empty() {

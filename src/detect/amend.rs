@@ -81,7 +81,8 @@ impl Late {
         if new.event_count == old.event_count {
             format!("{events}: still {sign_ins}")
         } else {
-            format!("{events}: {sign_ins}, before {}", old.event_count)
+            let were = if old.event_count == 1 { "was" } else { "were" };
+            format!("{events}: {sign_ins} where there {were} {}", old.event_count)
         }
     }
 }

@@ -11,7 +11,7 @@ use super::phrase::{clean, moment};
 use crate::detect::Rulebook;
 use crate::diagnose::phrase;
 use crate::diagnose::{self, Card, Catalogue};
-use crate::model::{EventId, Incident};
+use crate::model::{EventId, Incident, ResolvedBy};
 use crate::store::incidents::IncidentFinding;
 use crate::store::story::{Arrival, Scope};
 use crate::store::{Store, StoreError, time};
@@ -381,7 +381,14 @@ async fn recovered(
     incident: &Incident,
     findings: &[IncidentFinding],
 ) -> Result<Option<Entry>, StoreError> {
-    let Some(identity_id) = store.identity_of_incident(incident.id).await? else { return Ok(None) };
+    let Some(identity_id) = store.identity_of_incident(incident.id).await? else {
+        let is_recovered = incident.resolved_by == Some(ResolvedBy::Recovered);
+        let at = incident.resolved_at.filter(|_| is_recovered);
+        return Ok(at.map(|at| {
+            let sentence = "The last of its identities signed in again".to_owned();
+            Entry::new(at, EntryKind::Recovered, sentence).with_detail(after_last(incident, at))
+        }));
+    };
     let mut failed = Vec::new();
     for draft in findings.iter().map(|row| &row.finding.draft) {
         if draft.codes.keys().all(|code| *code == 0) {
@@ -393,10 +400,13 @@ async fn recovered(
         store.recovery(identity_id, &distinct(failed.into_iter()), incident.last_seen_at).await?;
     Ok(found.map(|(at, by)| {
         let by = if by == identity_id { "" } else { " by another identity of the same name" };
-        let later = format!("{} after the last failure", phrase::span(at - incident.last_seen_at));
         Entry::new(at, EntryKind::Recovered, format!("First good sign-in again{by}"))
-            .with_detail(later)
+            .with_detail(after_last(incident, at))
     }))
+}
+
+fn after_last(incident: &Incident, at: DateTime<Utc>) -> String {
+    format!("{} after the last failure", phrase::span(at - incident.last_seen_at))
 }
 
 #[cfg(test)]
@@ -449,6 +459,45 @@ mod tests {
             ]
         );
         assert!(told.entries.iter().all(|entry| entry.kind != EntryKind::Recovered));
+    }
+
+    /// Six identities that Entra refuses within some minutes, and the good sign-ins of these minutes after.
+    async fn outage(passes: &[&[i64]]) -> Timeline {
+        let mut night = Night::of("runner").await;
+        let of = |night: &mut Night, place: i64, minute: i64, code: i64| {
+            let mut event = night.event(at("23 02:00:00") + TimeDelta::minutes(minute), code);
+            let id = format!("{place}0000000-0000-4000-8000-000000000000");
+            event.identity.service_principal_id = id.clone().into();
+            event.identity.app_id = id.into();
+            event.identity.name = format!("runner-{place}").into();
+            event
+        };
+        let failed: Vec<_> = (1..7).map(|place| of(&mut night, place, place, 90_033)).collect();
+        night.pass_of(&failed, at("23 02:10:00")).await;
+        for places in passes {
+            let good: Vec<_> =
+                places.iter().map(|place| of(&mut night, *place, 10 + place, 0)).collect();
+            night.pass_of(&good, at("23 02:30:00")).await;
+        }
+        night.timeline().await
+    }
+
+    #[test]
+    fn an_outage_is_over_when_the_last_of_its_identities_signs_in_again() {
+        let over = Some((at("23 02:16:00"), ResolvedBy::Recovered));
+        let ends: [(&[&[i64]], _); 4] = [
+            (&[&[1, 2, 3, 4, 5]], None),
+            (&[&[1, 2, 3, 4, 5], &[6]], over),
+            (&[&[6], &[3, 1], &[2, 4, 5]], over),
+            (&[&[1, 2, 3, 4, 5, 6]], over),
+        ];
+        for (passes, end) in ends {
+            let told = night::block_on(outage(passes));
+            let incident = &told.card.incident;
+            assert_eq!(incident.resolved_at.zip(incident.resolved_by), end, "{passes:?}");
+            let last = told.entries.iter().find(|entry| entry.kind == EntryKind::Recovered);
+            assert_eq!(last.map(|entry| entry.at), end.map(|(at, _)| at), "{passes:?}");
+        }
     }
 
     #[test]
