@@ -38,10 +38,13 @@ pub(super) fn steps(facts: &Facts<'_>, catalogue: &Catalogue, guesses: &[Guess])
             add_rules(&mut steps, &blanks, facts.findings.iter().filter(|one| !one.is_of_tokens()));
         }
     }
-    let is_second = !steps.is_empty();
+    let mut at_most = if steps.is_empty() { STEPS_AT_MOST } else { WITH_SECOND_MATTER };
     steps.truncate(STEPS_AT_MOST);
-    add_rules(&mut steps, &blanks, facts.findings.iter().filter(of_tokens));
-    steps.truncate(if is_second { WITH_SECOND_MATTER } else { STEPS_AT_MOST });
+    for finding in facts.findings.iter().filter(of_tokens) {
+        add_rules(&mut steps, &blanks, std::iter::once(finding));
+        steps.truncate(at_most);
+        at_most = WITH_SECOND_MATTER;
+    }
     steps
 }
 

@@ -65,7 +65,13 @@ fn subject(facts: &Facts<'_>) -> String {
 
 fn resources(facts: &Facts<'_>) -> String {
     let names = facts.incident.resources.iter().filter(|name| !name.is_empty());
-    phrase::list(&names.map(|name| phrase::quoted(name)).collect::<Vec<_>>())
+    let names: Vec<String> = names.map(|name| phrase::quoted(name)).collect();
+    match names.as_slice() {
+        [first, second, rest @ ..] if rest.len() > 1 => {
+            format!("{first}, {second} and {} other resources", rest.len())
+        }
+        few => phrase::list(few),
+    }
 }
 
 fn what(facts: &Facts<'_>, catalogue: &Catalogue) -> String {
@@ -82,8 +88,12 @@ fn what(facts: &Facts<'_>, catalogue: &Catalogue) -> String {
             .addresses
             .first()
             .map_or_else(String::new, |address| format!(" from {}", phrase::quoted(address)));
+        let number = match facts.identity_count {
+            0 | 1 => "Application ids".to_owned(),
+            number => format!("{number} application ids"),
+        };
         return format!(
-            "Application ids that this tenant does not know were tried{from}, {} {span}.",
+            "{number} that this tenant does not know were tried{from}, {} {span}.",
             phrase::times(incident.event_count)
         );
     }
@@ -432,6 +442,40 @@ mod tests {
         facts.failing_alike_worked = 5;
         let card = explained(&facts);
         assert!(card.causes.iter().any(|cause| cause.sentence.contains("deleted together")));
+    }
+
+    #[test]
+    fn two_oddities_of_tokens_both_get_a_step() {
+        let incident = incident(&[]);
+        let steps: Vec<String> = (1..=5).map(|place| format!("Do thing number {place}.")).collect();
+        let others = ["Ask who added the credential.".to_owned(), "Remove it.".to_owned()];
+        let (resource, key) = (draft(&[("value", "a")]), draft(&[("value", "b")]));
+        let mut facts = facts(&incident);
+        let mut first = finding("first_seen_resource", "token_pattern", "first_seen", &resource);
+        (first.field, first.first_steps) = (Some("resourceId"), &steps);
+        let mut second = finding("first_seen_key", "credential", "first_seen", &key);
+        second.first_steps = &others;
+        facts.findings = vec![first, second];
+        let card = explained(&facts);
+        let told: Vec<&str> = card.steps.iter().map(|step| step.sentence.as_str()).collect();
+        assert_eq!(told.len(), 6);
+        assert_eq!(told[5], others[0]);
+    }
+
+    #[test]
+    fn an_open_incident_does_not_say_that_the_token_it_lacks_was_given() {
+        let incident = incident(&[500_011]);
+        let mut facts = facts(&incident);
+        facts.identities[0].came_back_at = Some(at(30));
+        let is_told = |card: &Card| {
+            card.unusual
+                .iter()
+                .any(|line| line.ends_with("10:30 UTC, but not for what was refused."))
+        };
+        assert!(is_told(&explained(&facts)));
+        let over = Incident { resolved_at: Some(at(30)), ..incident.clone() };
+        facts.incident = &over;
+        assert!(!is_told(&explained(&facts)));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod cause;
 mod explain;
 mod facts;
 mod gather;
+mod oddity;
 pub(crate) mod phrase;
 mod step;
 mod unusual;

@@ -41,8 +41,8 @@ pub(crate) fn measures(measures: &BTreeMap<String, String>) -> Vec<String> {
         let value = plain(value);
         let number = value.parse::<u64>().ok();
         match (key.as_str(), number) {
-            ("value", _) => None,
-            ("known_values", Some(0)) => Some("none known before".to_owned()),
+            // That it was new says as much.
+            ("value", _) | ("known_values", Some(0)) => None,
             ("known_values", _) => Some(format!("{value} known before")),
             ("learned_days", Some(days)) => Some(format!("learnt for {}", count(days, "full day"))),
             ("distinct", _) => Some(format!("{value} different ones")),
@@ -173,7 +173,7 @@ mod tests {
         };
         assert_eq!(
             told(&[("known_values", "0"), ("learned_days", "9"), ("value", "cfa8b339")]),
-            ["none known before", "learnt for 9 full days"]
+            ["learnt for 9 full days"]
         );
         assert_eq!(
             told(&[("distinct", "46"), ("at_most", "5")]),

@@ -119,7 +119,15 @@ fn good_since(facts: &Facts<'_>, identity: &IdentityFacts) -> Option<String> {
     let between = identity.first_good_after.filter(|at| *at < last);
     match (between, identity.came_back_at) {
         (None, None) => None,
-        (None, Some(at)) => Some(format!("It got a token again at {}.", phrase::time(at))),
+        (None, Some(at)) => {
+            // Over it is only when what was refused is given again.
+            let not_this = if facts.incident.resolved_at.is_none() {
+                ", but not for what was refused"
+            } else {
+                ""
+            };
+            Some(format!("It got a token again at {}{not_this}.", phrase::time(at)))
+        }
         (Some(at), None) => Some(format!(
             "Tokens were given between the failures as well, the first at {}.",
             phrase::time(at)

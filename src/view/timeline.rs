@@ -2,22 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::growth;
-use super::noted::{notes, told};
+use super::noted::{LATE, arrived, notes, told};
 use super::phrase::{clean, moment};
 use crate::detect::Rulebook;
 use crate::diagnose::phrase;
 use crate::diagnose::{self, Card, Catalogue};
 use crate::model::{EventId, Incident, ResolvedBy};
 use crate::store::incidents::IncidentFinding;
-use crate::store::story::{Arrival, Scope};
+use crate::store::story::Scope;
 use crate::store::{Store, StoreError, time};
-
-/// Sign-ins that are read later than this after they happened are told of; Entra takes minutes for most.
-const LATE: TimeDelta = TimeDelta::minutes(15);
 
 /// Entries of one rule or of one delivery that are shown one by one; those between are summed up.
 const SHOWN_ONE_BY_ONE: usize = 5;
@@ -350,31 +347,6 @@ pub(super) fn summed_up(mut entries: Vec<Entry>, sentence: impl Fn(u64) -> Strin
     entries
 }
 
-/// Late evidence, or evidence that came from files at once.
-fn arrived(arrival: &Arrival) -> Option<Entry> {
-    let source = phrase::quoted(&arrival.source);
-    let sentence = if arrival.kind == "import" {
-        format!("{} imported by {source}", phrase::count(arrival.count, "sign-in"))
-    } else if arrival.late > 0 {
-        late(arrival.late, TimeDelta::microseconds(arrival.latest_by), &source)
-    } else {
-        return None;
-    };
-    let count = if arrival.kind == "import" { arrival.count } else { arrival.late };
-    Some(Entry::new(arrival.last_received_at, EntryKind::Arrived, sentence).with_count(count))
-}
-
-/// Whether the source was late or this program began later, the stored times do not tell.
-fn late(number: u64, longest: TimeDelta, source: &str) -> String {
-    let (limit, longest) = (phrase::span(LATE), phrase::span(longest));
-    match number {
-        1 => format!("1 sign-in was read {longest} after it happened, from {source}"),
-        _ => format!(
-            "{number} sign-ins were read more than {limit} after they happened, from {source}; the oldest {longest} after"
-        ),
-    }
-}
-
 /// The first good sign-in after the failures. Tokens that were given are not healed by more of them.
 async fn recovered(
     store: &Store,
@@ -411,7 +383,10 @@ fn after_last(incident: &Incident, at: DateTime<Utc>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
+    use crate::diagnose::Confidence;
     use crate::view::night::{self, Night, at};
 
     #[test]
@@ -501,15 +476,33 @@ mod tests {
     }
 
     #[test]
-    fn a_late_reading_blames_nobody() {
-        assert_eq!(
-            late(54, TimeDelta::minutes(46), "`contoso`"),
-            "54 sign-ins were read more than 15 min after they happened, from `contoso`; the oldest 46 min after"
+    fn an_id_that_is_refused_without_its_name_is_known_by_its_good_sign_ins() {
+        let told = night::block_on(async {
+            let mut night = Night::of("orders").await;
+            let good: Vec<_> =
+                (0..4).map(|hour| at("22 20:00:00") + TimeDelta::hours(hour)).collect();
+            night.pass(&good, 0, at("22 23:05:00")).await;
+            let mut refused = Vec::new();
+            for minute in 0..12 {
+                let mut event =
+                    night.event(at("23 02:00:00") + TimeDelta::seconds(20 * minute), 700_016);
+                event.identity.service_principal_id = "".into();
+                event.identity.name = "".into();
+                refused.push(event);
+            }
+            night.pass_of(&refused, at("23 02:10:00")).await;
+            night.timeline().await
+        });
+        let card = &told.card;
+        assert!(
+            card.what.starts_with("The managed identity `orders` was refused"),
+            "{}",
+            card.what
         );
-        assert_eq!(
-            late(1, TimeDelta::minutes(46), "`contoso`"),
-            "1 sign-in was read 46 min after it happened, from `contoso`"
-        );
+        assert_eq!(card.who[0].last_good_at, Some(at("22 23:00:00")));
+        assert_eq!(card.causes[0].confidence, Confidence::High);
+        assert!(card.causes[0].sentence.starts_with("`orders` was deleted"), "{:?}", card.causes);
+        assert!(card.unknown.iter().all(|text| !text.starts_with("Whether it ever worked")));
     }
 
     #[test]
