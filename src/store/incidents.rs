@@ -126,10 +126,13 @@ pub async fn endable(
          select distinct i.subject from incidents i join reach r on r.identity_id = i.identity_id \
            where i.merged_into is null and r.latest > i.last_seen_at \
            and (i.resolved_at is null or i.resolved_at > r.earliest) \
-         union select i.subject from incidents i join findings f on f.incident_id = i.id \
-             join json_each(f.evidence, '$.identities') named join reach r on r.identity_id = named.value \
-           where i.identity_id is null and i.merged_into is null and r.latest > i.last_seen_at \
-           and (i.resolved_at is null or i.resolved_at > r.earliest) \
+         union select i.subject from incidents i cross join findings f on f.incident_id = i.id \
+             cross join json_each(f.evidence, '$.identities') named \
+             cross join reach r on r.identity_id = named.value \
+           where i.identity_id is null and i.merged_into is null \
+           and i.last_seen_at < (select max(latest) from fresh) \
+           and (i.resolved_at is null or i.resolved_at > (select min(earliest) from fresh)) \
+           and r.latest > i.last_seen_at and (i.resolved_at is null or i.resolved_at > r.earliest) \
          union select subject from incidents \
            where resolved_at is null and merged_into is null and last_seen_at <= $2",
     )
