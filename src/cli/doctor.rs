@@ -10,6 +10,7 @@ use crate::app::{self, BuildError};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::detect::Matcher;
+use crate::diagnose::phrase;
 use crate::store::Store;
 use crate::store::deliveries::DeliveryCounts;
 
@@ -82,12 +83,12 @@ pub(super) async fn run(global: &Global, args: &Args, screen: &mut Screen) -> an
 }
 
 fn summary(config: &Config) -> String {
-    format!(
-        "{} sources, {} channels, {} routes",
-        config.sources.len(),
-        config.channels.len(),
-        config.routes.len()
-    )
+    let counts = [
+        (config.sources.len(), "source"),
+        (config.channels.len(), "channel"),
+        (config.routes.len(), "route"),
+    ];
+    counts.map(|(number, noun)| phrase::count(number as u64, noun)).join(", ")
 }
 
 fn rules(global: &Global, round: &mut Round) {

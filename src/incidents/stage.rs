@@ -151,7 +151,8 @@ impl Stage<'_> {
             rows::note(&mut self.writing, id, "opened", &opening(&incident), self.now).await?;
             if let Some((at, by)) = end {
                 self.grouped.resolved += 1;
-                rows::note(&mut self.writing, id, "resolved", &ending(at, by), self.now).await?;
+                rows::note(&mut self.writing, id, "resolved", &ending(subject, at, by), self.now)
+                    .await?;
             }
             return Ok(id);
         };
@@ -174,12 +175,13 @@ impl Stage<'_> {
         incident.revision += 1;
         rows::update(&mut self.writing, &incident, self.now).await?;
         self.grouped.changed += 1;
-        self.note_changes(&before, &incident).await?;
+        self.note_changes(subject, &before, &incident).await?;
         Ok(id)
     }
 
     async fn note_changes(
         &mut self,
+        subject: Subject,
         before: &Incident,
         after: &Incident,
     ) -> Result<(), StoreError> {
@@ -191,8 +193,7 @@ impl Stage<'_> {
             .map(String::as_str)
             .collect();
         if after.severity > before.severity || !new_rules.is_empty() {
-            let mut sentence =
-                format!("{} severity, {} sign-ins", after.severity, after.event_count);
+            let mut sentence = format!("{} severity, {}", after.severity, sign_ins(after));
             if !new_rules.is_empty() {
                 sentence.push_str("; met as well: ");
                 sentence.push_str(&new_rules.join(", "));
@@ -207,7 +208,8 @@ impl Stage<'_> {
             (was, Some(at)) if was != Some(at) => {
                 self.grouped.resolved += 1;
                 let by = after.resolved_by.unwrap_or(ResolvedBy::Quiet);
-                rows::note(&mut self.writing, id, "resolved", &ending(at, by), self.now).await
+                rows::note(&mut self.writing, id, "resolved", &ending(subject, at, by), self.now)
+                    .await
             }
             _ => Ok(()),
         }
@@ -301,13 +303,26 @@ impl Stage<'_> {
             add(&mut failed, &row.finding.draft.resources);
         }
         let is_all_failure = members.iter().all(|row| is_failure(&row));
-        let recovered_at = match subject {
-            Subject::Identity(id) if is_all_failure => {
-                rows::first_good_after(&mut self.writing, id, &failed, micros(last_seen_at)).await?
+        let identities: BTreeSet<i64> = match subject {
+            _ if !is_all_failure => BTreeSet::new(),
+            Subject::Identity(id) => BTreeSet::from([id]),
+            Subject::Group(_) | Subject::Source(_) => {
+                let drafts = members.iter().map(|row| &row.finding.draft);
+                drafts.flat_map(|draft| draft.identities.iter().copied()).collect()
             }
-            _ => None,
         };
-        let recovered_at = recovered_at.map(|(at, _)| time(at));
+        // Of many it is over when the last of them has signed in again.
+        let mut recovered_at = None;
+        for id in identities {
+            let good = rows::first_good_after(&mut self.writing, id, &failed, micros(last_seen_at))
+                .await?;
+            recovered_at =
+                good.map(|(at, _)| recovered_at.map_or(at, |latest: i64| latest.max(at)));
+            if recovered_at.is_none() {
+                break;
+            }
+        }
+        let recovered_at = recovered_at.map(time);
         if is_silent {
             // What is found is the quiet itself, so quiet does not end it.
             return Ok(recovered_at.map(|at| (at, ResolvedBy::Recovered)));
@@ -317,12 +332,22 @@ impl Stage<'_> {
 }
 
 fn opening(incident: &Incident) -> String {
-    format!("{} severity, {} sign-ins: {}", incident.severity, incident.event_count, incident.title)
+    format!("{} severity, {}: {}", incident.severity, sign_ins(incident), incident.title)
 }
 
-fn ending(at: DateTime<Utc>, by: ResolvedBy) -> String {
+fn sign_ins(incident: &Incident) -> String {
+    match incident.event_count {
+        1 => "1 sign-in".to_owned(),
+        count => format!("{count} sign-ins"),
+    }
+}
+
+fn ending(subject: Subject, at: DateTime<Utc>, by: ResolvedBy) -> String {
     let at = at.format("%Y-%m-%d %H:%M:%S UTC");
     match by {
+        ResolvedBy::Recovered if matches!(subject, Subject::Group(_)) => {
+            format!("all that it names had signed in again by {at}")
+        }
         ResolvedBy::Recovered => format!("it signed in again at {at}"),
         ResolvedBy::Quiet => format!("nothing more came until {at}"),
         ResolvedBy::Person => format!("resolved by a person at {at}"),

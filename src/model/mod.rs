@@ -9,6 +9,7 @@ mod lateness;
 mod ledger;
 mod record;
 mod severity;
+mod span;
 
 pub use delivery::{Delivery, TellReason};
 pub use event::{Event, Facet, Identity, Resource, SignInType};
@@ -19,3 +20,4 @@ pub use lateness::Lateness;
 pub use ledger::{Covered, Interval, Ledger};
 pub use record::{Form, RawRecord, Rejected};
 pub use severity::Severity;
+pub use span::span_in_words;

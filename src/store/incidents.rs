@@ -110,8 +110,8 @@ fn subject((group_id, identity_id): (i64, Option<i64>)) -> Subject {
 }
 
 /// Subjects whose incidents new events may end, or end earlier: those of identities that signed in
-/// before the end their incident has, of identities that share a name with these, and those that have
-/// been quiet for long enough at `latest_at`.
+/// before the end their incident has, of identities that share a name with these, of groups whose
+/// findings name one of these, and those that have been quiet for long enough at `latest_at`.
 pub async fn endable(
     writing: &mut Writing,
     after_seq: i64,
@@ -129,6 +129,13 @@ pub async fn endable(
          select distinct i.subject from incidents i join reach r on r.identity_id = i.identity_id \
            where i.merged_into is null and r.latest > i.last_seen_at \
            and (i.resolved_at is null or i.resolved_at > r.earliest) \
+         union select i.subject from incidents i cross join findings f on f.incident_id = i.id \
+             cross join json_each(f.evidence, '$.identities') named \
+             cross join reach r on r.identity_id = named.value \
+           where i.identity_id is null and i.merged_into is null \
+           and i.last_seen_at < (select max(latest) from fresh) \
+           and (i.resolved_at is null or i.resolved_at > (select min(earliest) from fresh)) \
+           and r.latest > i.last_seen_at and (i.resolved_at is null or i.resolved_at > r.earliest) \
          union select subject from incidents \
            where resolved_at is null and merged_into is null and last_seen_at <= $2",
     )
