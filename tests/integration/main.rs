@@ -16,3 +16,5 @@ mod graph;
 mod program;
 /// Every rule file is complete, and passes its own tests.
 mod rules;
+/// What is told arrives at a real mail server and a real receiver, once.
+mod told;
