@@ -99,7 +99,8 @@ const OPEN: &str = "security = \"none\"";
 fn guarded(security: &str, password: &str) -> String {
     let authority = fixture("authority-for-tests-only.pem");
     format!(
-        "security = \"{security}\"\nusername = \"signinel\"\npassword = \"{password}\"\nca_file = {authority:?}"
+        "security = \"{security}\"\nusername = \"signinel\"\npassword = \"{password}\"\nca_file = '{}'",
+        authority.display()
     )
 }
 
@@ -197,17 +198,17 @@ fn says_what_a_person_needs(mail: &Value) {
 async fn an_incident_is_told_once_by_mail_and_webhook_and_so_is_its_end() {
     let Some(python) = python() else { return };
     let server = MailServer::start(&python, &[]);
-    let receiver = Receiver::start().await.unwrap();
+    let hook = Receiver::start().await.unwrap();
     let routes = "[[route]]\nchannels = [\"mail\", \"hook\"]\nmin_severity = \"high\"\n\
                   [notify]\nhold_resolved_for = \"0s\"\n";
-    let place = place(&(email(server.port, OPEN) + &webhook(&receiver.url()) + routes));
+    let place = place(&(email(server.port, OPEN) + &webhook(&hook.url()) + routes));
 
     place.run("import spike.json").says(0, &["12 stored", "1 incident"]);
-    assert_eq!(receiver.received().len(), 1);
+    assert_eq!(hook.received().len(), 1);
     place.run("run --once").says(0, &[]);
     place.run("import spike.json").says(0, &["12 known already"]);
     place.run("run --once").says(0, &[]);
-    assert_eq!(receiver.received().len(), 1, "nothing is told twice");
+    assert_eq!(hook.received().len(), 1, "nothing is told twice");
     assert_eq!(deliveries(&place).len(), 2);
 
     place.write("recovery.json", recovery());
@@ -235,7 +236,7 @@ async fn an_incident_is_told_once_by_mail_and_webhook_and_so_is_its_end() {
         assert!(text.contains("Over: ") && text.contains("func-orders-prod"), "{text}");
     }
 
-    let hooks = receiver.received();
+    let hooks = hook.received();
     assert_eq!(hooks.len(), 2, "{hooks:?}");
     assert_ne!(hooks[0].headers["webhook-id"], hooks[1].headers["webhook-id"]);
     let read: Vec<Value> =
@@ -334,9 +335,9 @@ fn a_mail_waits_while_the_server_is_down_and_arrives_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_is_sent_again_with_the_same_id_until_it_is_taken() {
-    let receiver = Receiver::start().await.unwrap();
-    receiver.answer([500, 204]);
-    let place = place(&webhook(&receiver.url()));
+    let hook = Receiver::start().await.unwrap();
+    hook.answer([500, 204]);
+    let place = place(&webhook(&hook.url()));
     place.run("import spike.json").says(0, &["answered 500"]);
     let (state, error, _) = only(&place);
     assert!(state == "pending" && error.contains("answered 500"), "{state}: {error}");
@@ -345,7 +346,7 @@ async fn a_webhook_is_sent_again_with_the_same_id_until_it_is_taken() {
         place.run("run --once").says(0, &[]);
     }
     assert_eq!(only(&place).0, "sent");
-    let received = receiver.received();
+    let received = hook.received();
     assert_eq!(received.len(), 2, "{received:?}");
     assert_eq!(received[0].headers["webhook-id"], received[1].headers["webhook-id"]);
     assert_eq!(received[0].body, received[1].body);
@@ -357,19 +358,19 @@ async fn a_webhook_is_sent_again_with_the_same_id_until_it_is_taken() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_that_is_gone_is_switched_off_until_a_person_switches_it_on() {
-    let receiver = Receiver::start().await.unwrap();
-    receiver.answer([410]);
-    let place = place(&webhook(&receiver.url()));
+    let hook = Receiver::start().await.unwrap();
+    hook.answer([410]);
+    let place = place(&webhook(&hook.url()));
     place.run("import spike.json").says(0, &["answered 410", "switched off"]);
     let (state, error, _) = only(&place);
     assert!(state == "dead" && error.contains("switched off"), "{state}: {error}");
     place.run("deliveries retry 1").says(0, &["enable"]);
     place.run("run --once").says(0, &[]);
-    assert_eq!(receiver.received().len(), 1, "nothing goes out while it is off");
+    assert_eq!(hook.received().len(), 1, "nothing goes out while it is off");
     place.run("deliveries enable hook").says(0, &["channel hook is on again"]);
     place.run("run --once").says(0, &[]);
     assert_eq!(only(&place).0, "sent");
-    let received = receiver.received();
+    let received = hook.received();
     assert_eq!(received.len(), 2, "{received:?}");
     assert_eq!(received[0].headers["webhook-id"], received[1].headers["webhook-id"]);
     place.run("deliveries enable hook").says(1, &["no channel called hook is switched off"]);
@@ -377,12 +378,12 @@ async fn a_webhook_that_is_gone_is_switched_off_until_a_person_switches_it_on() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_does_not_follow_where_it_is_sent_on() {
-    let receiver = Receiver::start().await.unwrap();
-    receiver.answer([307]);
-    let place = place(&webhook(&receiver.url()));
+    let hook = Receiver::start().await.unwrap();
+    hook.answer([307]);
+    let place = place(&webhook(&hook.url()));
     place.run("import spike.json").says(0, &["redirects are not followed"]);
     let (state, error, _) = only(&place);
     assert!(state == "pending" && error.contains("answered 307"), "{state}: {error}");
     assert!(!error.contains("token-in-the-path"), "{error}");
-    assert_eq!(receiver.received().len(), 1);
+    assert_eq!(hook.received().len(), 1);
 }
