@@ -171,7 +171,7 @@ impl Email {
             std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
         let said = answer(&said);
         let Some(code) = error.status() else {
-            return transient(if error.is_tls() {
+            return transient(if error.is_tls() || is_of_tls(error) {
                 format!(
                     "no TLS with the mail server {server}: {said}; check that `security` fits `port`, and the certificate of `host` (one of your own authority: `ca_file`)"
                 )
@@ -304,6 +304,17 @@ fn transport(
         }
     };
     Ok(builder.build())
+}
+
+/// Whether TLS is behind a connection that failed. A certificate that is not trusted comes to light
+/// while connecting, and passes for a failure to connect.
+fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|cause| {
+        // What an I/O error wraps is not among its causes.
+        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause.is::<rustls::Error>()
+            || wrapped.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
+    })
 }
 
 /// The certificates of a PEM file.
