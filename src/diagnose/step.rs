@@ -103,8 +103,10 @@ impl Blanks {
 
     /// Fills in a template, unless it is a search by a name that is not known.
     pub(super) fn useful(&self, template: &str) -> Option<Step> {
-        let by_name = split(template).1.is_some_and(|command| command.contains("{name}"));
-        (!by_name || !self.name.is_empty()).then(|| self.step(template))
+        let command = split(template).1.unwrap_or_default();
+        let is_blind = (command.contains("{name}") && self.name.is_empty())
+            || (command.contains("{resource}") && self.resource.is_empty());
+        (!is_blind).then(|| self.step(template))
     }
 
     fn value(&self, word: &str) -> &str {

@@ -117,15 +117,14 @@ fn last_good(facts: &Facts<'_>, identity: &IdentityFacts) -> Option<String> {
 fn good_since(facts: &Facts<'_>, identity: &IdentityFacts) -> Option<String> {
     let last = facts.incident.last_seen_at;
     let between = identity.first_good_after.filter(|at| *at < last);
+    // Over it is only when what was refused is given again.
+    let not_this = match facts.incident.resolved_at {
+        None => ", but not for what was refused",
+        Some(_) => "",
+    };
     match (between, identity.came_back_at) {
         (None, None) => None,
         (None, Some(at)) => {
-            // Over it is only when what was refused is given again.
-            let not_this = if facts.incident.resolved_at.is_none() {
-                ", but not for what was refused"
-            } else {
-                ""
-            };
             Some(format!("It got a token again at {}{not_this}.", phrase::time(at)))
         }
         (Some(at), None) => Some(format!(
@@ -133,7 +132,7 @@ fn good_since(facts: &Facts<'_>, identity: &IdentityFacts) -> Option<String> {
             phrase::time(at)
         )),
         (Some(_), Some(at)) => Some(format!(
-            "Tokens were given between the failures as well; after the last of them it got one at {}.",
+            "Tokens were given between the failures as well, and after the last of them at {}{not_this}.",
             phrase::time(at)
         )),
     }

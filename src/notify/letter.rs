@@ -220,7 +220,7 @@ fn who_lines(who: &Who) -> WhoLines<'_> {
         ("Service principal", &who.service_principal_id),
         ("Client id", &who.app_id),
         ("Tenant", &who.tenant_id),
-        ("Resource", &who.arm_resource_id),
+        ("Azure resource", &who.arm_resource_id),
     ];
     let mut rows: Vec<(&str, String)> = ids
         .into_iter()
