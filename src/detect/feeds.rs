@@ -7,6 +7,7 @@ use super::kinds::{Deadline, Kind, State};
 use super::pass::Found;
 use super::replay::{Put, Replay};
 use super::stage::Detector;
+use crate::model::believable;
 use crate::store::feeds::{self, FeedRow};
 use crate::store::{StoreError, Writing};
 
@@ -93,7 +94,7 @@ impl Detector {
             }
             let sign_in_type = feed.name.lines().last().unwrap_or_default();
             let read_to = feeds::read_to(writing, sign_in_type).await?;
-            let until = feed.latest_at.min(read_to.unwrap_or(i64::MAX));
+            let until = believable(feed.latest_at, now).min(read_to.unwrap_or(i64::MAX));
             if until <= feed.judged_at {
                 continue;
             }

@@ -8,7 +8,7 @@ use super::describe::{Describing, add};
 use super::grouping::{Piece, gather};
 use super::lifecycle::{end, end_by_events};
 use crate::config::IncidentsConfig;
-use crate::model::{Incident, IncidentId, ResolvedBy, RuleFacts};
+use crate::model::{Incident, IncidentId, ResolvedBy, RuleFacts, believable};
 use crate::store::incidents::{self as rows, IncidentFinding, Subject};
 use crate::store::stages;
 use crate::store::{Names, Store, StoreError, Writing, micros, time};
@@ -41,6 +41,7 @@ pub async fn run(
     let mut writing = store.write().await?;
     let seen = stages::stage_seen(&mut writing, "incidents").await?;
     let (last_seq, latest_at) = stages::horizon(&mut writing).await?;
+    let latest_at = believable(latest_at, now);
     let quiet_before =
         latest_at.saturating_sub(i64::try_from(config.quiet_for.0.as_micros()).unwrap_or(i64::MAX));
     let mut subjects: BTreeSet<Subject> =

@@ -3,6 +3,7 @@
 mod delivery;
 mod event;
 mod finding;
+mod horizon;
 mod id;
 mod incident;
 mod lateness;
@@ -14,6 +15,7 @@ mod span;
 pub use delivery::{Delivery, TellReason};
 pub use event::{Event, Facet, Identity, Resource, SignInType};
 pub use finding::{Draft, Finding, NAMED_AT_MOST, RuleFacts};
+pub use horizon::believable;
 pub use id::{DeliveryId, EventId, FindingId, IncidentId};
 pub use incident::{COVERAGE, Incident, IncidentState, NamedIdentity, ResolvedBy};
 pub use lateness::Lateness;

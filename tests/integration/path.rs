@@ -223,6 +223,32 @@ async fn a_record_set_aside_is_read_again_when_the_program_can() {
     assert_eq!(world::outcome(&place).await.events.len(), 2);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_from_the_future_ends_nothing() {
+    let place = Place::new();
+    place.write("spike.json", crate::program::spike());
+    let mut later =
+        record("func-of-a-wrong-clock", 99, SystemClock.now() + TimeDelta::days(3650), 0);
+    later["servicePrincipalId"] = json!("99999999-58c4-4d3b-9a55-3b0a6f3f2a10");
+    place.write("later.json", later.to_string());
+    place.run("import spike.json").says(0, &["1 incident"]);
+    place.run("import later.json").says(0, &["1 stored", "1 incident"]);
+    assert_eq!(world::incidents(&place)[0]["state"], "open");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_records_with_one_id_and_time_the_first_stays() {
+    let place = Place::new();
+    let at = SystemClock.now() - TimeDelta::hours(1);
+    let first = record("func-orders-prod", 1, at, 0).to_string();
+    place.write("one.json", &first);
+    place.write("other.json", record("func-of-another-name", 1, at, 700_016).to_string());
+    place.run("import one.json").says(0, &["1 stored"]);
+    place.run("import other.json").says(0, &["0 stored", "1 known already"]);
+    let shown = place.run("events show 00000000-0000-4000-8000-000000000001 --raw");
+    assert_eq!(shown.out, first);
+}
+
 /// Every rule of the program.
 fn rule_files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/sign_in");
