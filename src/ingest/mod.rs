@@ -8,6 +8,7 @@ pub mod retry;
 
 /// Polled sources.
 pub mod poll;
+mod reconcile;
 mod walk;
 
 use std::borrow::Cow;

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::poll::{HeadRead, Poll, delta};
+use super::reconcile::{self, Verdict};
 use super::{Provenance, fetched};
 use crate::model::Interval;
 use crate::sources::files::cut_page;
@@ -35,6 +36,9 @@ const SHORTEST_WINDOW: TimeDelta = TimeDelta::minutes(15);
 
 /// Sweeps between two reads of a head, so that they do not keep it waiting.
 const SWEEPS_AT_ONCE: usize = 2;
+
+/// Hours compared between two reads of a head.
+const COMPARED_AT_ONCE: usize = 2;
 
 /// A walk over one head.
 pub(super) struct Walk<'a> {
@@ -84,7 +88,10 @@ impl<'a> Walk<'a> {
     ) -> Result<(Tally, HeadRead), StoreError> {
         let now = self.poll.now;
         let read = match self.windows(Interval { from, to: now }).await? {
-            WindowRead::Done => self.sweeps().await?,
+            WindowRead::Done => match self.sweeps().await? {
+                HeadRead::CaughtUp => self.reconcile().await?,
+                stopped => stopped,
+            },
             WindowRead::Stopped => HeadRead::Stopped,
             WindowRead::Failed(error) => self.failed(&error).await?,
         };
@@ -126,6 +133,39 @@ impl<'a> Walk<'a> {
                 WindowRead::Failed(error) => {
                     let (source, head) = (poll.source.name(), &self.head.name);
                     tracing::warn!(source, head, "a sweep for late records: {error}");
+                    break;
+                }
+            }
+        }
+        Ok(HeadRead::CaughtUp)
+    }
+
+    /// Compares an hour with what the source counts, and reads it again where that is more. A comparison
+    /// that fails is due again at the next read.
+    async fn reconcile(&mut self) -> Result<HeadRead, StoreError> {
+        let poll = self.poll;
+        if !poll.source.plan().reconcile {
+            return Ok(HeadRead::CaughtUp);
+        }
+        let ledger = poll.store.ledger(poll.source.name(), &self.head.name).await?;
+        let at_once = if poll.is_eager { usize::MAX } else { COMPARED_AT_ONCE };
+        let due = reconcile::due(poll, &self.head.name, &ledger).await?;
+        for hour in due.into_iter().take(at_once) {
+            self.requests += 1;
+            match reconcile::compare(poll, &self.head.name, hour).await? {
+                Ok(Verdict::Settled) => {}
+                Ok(Verdict::NoCounts) => break,
+                Ok(Verdict::ReadAgain) => {
+                    self.kind = ReadingKind::Sweep;
+                    let window = Interval { from: hour, to: hour + TimeDelta::hours(1) };
+                    if matches!(self.windows(window).await?, WindowRead::Stopped) {
+                        return Ok(HeadRead::Stopped);
+                    }
+                }
+                Err(error) => {
+                    self.failed_requests += 1;
+                    let (source, head) = (poll.source.name(), &self.head.name);
+                    tracing::debug!(source, head, "counts to compare with: {error}");
                     break;
                 }
             }

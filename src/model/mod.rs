@@ -11,6 +11,7 @@ mod ledger;
 mod record;
 mod severity;
 mod span;
+mod summary;
 
 pub use delivery::{Delivery, TellReason};
 pub use event::{Event, Facet, Identity, Resource, SignInType};
@@ -23,3 +24,4 @@ pub use ledger::{Covered, Interval, Ledger};
 pub use record::{Form, RawRecord, Rejected};
 pub use severity::Severity;
 pub use span::span_in_words;
+pub use summary::{Summary, missing};

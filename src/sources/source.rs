@@ -5,6 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use crate::model::{Interval, Summary};
+
 /// What to ask for next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
@@ -50,6 +52,8 @@ pub struct Plan {
     /// A head that was not read for so long has a gap.
     pub stale_after: Duration,
     pub keep: Keep,
+    /// Compare closed hours with what the source itself counts.
+    pub reconcile: bool,
     /// The longest window asked for at once.
     pub window: Duration,
     /// The wait after a failure that said nothing of when to come back; each further failure doubles it.
@@ -79,6 +83,15 @@ pub trait Source: Send + Sync {
     /// One page of one head. Waits for the source's own budget of requests, never for a retry:
     /// when to ask again is a row that `ingest` keeps.
     async fn fetch(&self, head: &str, ask: &Ask) -> Result<Page, FetchError>;
+
+    /// What the source itself counts of a head over an hour; `None` where it does not count.
+    async fn counted(
+        &self,
+        _head: &str,
+        _hour: Interval,
+    ) -> Result<Option<Vec<Summary>>, FetchError> {
+        Ok(None)
+    }
 
     /// Whether it can be read, for `doctor`: what works, or a sentence that says what to do.
     async fn check(&self, now: DateTime<Utc>) -> Result<String, FetchError>;

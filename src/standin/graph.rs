@@ -46,6 +46,8 @@ pub struct Options {
     pub requests_per_10s: Option<usize>,
     /// Whether `$orderby` is taken.
     pub orders: bool,
+    /// Whether it counts sign-ins by the hour too; those it does not show are counted.
+    pub counts: bool,
     /// Filters that reach back further than this are refused.
     pub keeps: Option<TimeDelta>,
 }
@@ -58,6 +60,7 @@ impl Default for Options {
             faults: Faults::default(),
             requests_per_10s: None,
             orders: true,
+            counts: false,
             keeps: None,
         }
     }
@@ -82,11 +85,11 @@ pub struct Running {
     stop: CancellationToken,
 }
 
-struct Shared {
+pub(super) struct Shared {
     origin: String,
-    shelf: Shelf,
-    options: Options,
-    token: String,
+    pub(super) shelf: Shelf,
+    pub(super) options: Options,
+    pub(super) token: String,
     identity_header: String,
     schedule: Mutex<Schedule>,
     /// When the requests of the last 10 s came.
@@ -120,6 +123,7 @@ impl GraphStandin {
         });
         let router = Router::new()
             .route("/beta/auditLogs/signIns", get(sign_ins))
+            .route("/beta/auditLogs/{function}", get(super::counts::answer))
             .route("/msi/token", get(identity_token))
             .fallback(unknown_path)
             .with_state(Arc::clone(&shared));
@@ -187,8 +191,8 @@ impl Drop for Running {
     }
 }
 
-type Shares = extract::State<Arc<Shared>>;
-type Asked = extract::Query<BTreeMap<String, String>>;
+pub(super) type Shares = extract::State<Arc<Shared>>;
+pub(super) type Asked = extract::Query<BTreeMap<String, String>>;
 
 async fn sign_ins(
     extract::State(shared): Shares,
@@ -283,7 +287,7 @@ async fn identity_token(
     .into_response()
 }
 
-async fn unknown_path(extract::State(shared): Shares) -> Response {
+pub(super) async fn unknown_path(extract::State(shared): Shares) -> Response {
     let message = "Resource not found for the segment.";
     shared.refusal(StatusCode::NOT_FOUND, "BadRequest", message)
 }
@@ -363,7 +367,7 @@ impl Shared {
         self.refusal(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message)
     }
 
-    fn refusal(&self, status: StatusCode, code: &str, message: &str) -> Response {
+    pub(super) fn refusal(&self, status: StatusCode, code: &str, message: &str) -> Response {
         let date: DateTime<Utc> = self.options.clock.now();
         let inner = serde_json::json!({"date": date.to_rfc3339_opts(SecondsFormat::Secs, true)});
         let error = serde_json::json!({"code": code, "message": message, "innerError": inner});
@@ -372,7 +376,7 @@ impl Shared {
 }
 
 /// A header as text; empty where it is absent.
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 

@@ -81,6 +81,9 @@ pub struct HeadCoverage {
     pub lateness: LatenessOverview,
     pub requests: u64,
     pub failed_requests: u64,
+    /// Hours that were compared with what the source counts, and sign-ins of them that it did not give.
+    pub compared_hours: u64,
+    pub missing: u64,
 }
 
 /// How late records came, in seconds, of those whose coming was watched.
@@ -122,6 +125,13 @@ impl Store {
             let count = |place| {
                 Ok::<u64, StoreError>(u64::try_from(row.try_get::<i64, _>(place)?).unwrap_or(0))
             };
+            let (compared, missing): (i64, i64) = sqlx::query_as(
+                "select count(*), coalesce(sum(missing), 0) from reconciled where source_id = $1 and head = $2",
+            )
+            .bind(source_id)
+            .bind(&head)
+            .fetch_one(&mut *reader)
+            .await?;
             all.push(HeadCoverage {
                 source: row.try_get(1)?,
                 head,
@@ -134,6 +144,8 @@ impl Store {
                 lateness: (&lateness).into(),
                 requests: count(6)?,
                 failed_requests: count(7)?,
+                compared_hours: u64::try_from(compared).unwrap_or(0),
+                missing: u64::try_from(missing).unwrap_or(0),
             });
         }
         Ok(all)

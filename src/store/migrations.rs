@@ -21,6 +21,7 @@ const STEPS: &[(i64, &str, &str)] = steps![
     6 "0006_telling",
     7 "0007_coverage",
     8 "0008_feeds",
+    10 "0010_reconciled",
 ];
 
 /// All steps.

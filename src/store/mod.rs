@@ -25,6 +25,7 @@ pub mod checkpoints;
 pub mod feeds;
 pub mod findings;
 mod names;
+mod reconciled;
 /// Records that were set aside.
 pub mod rejects;
 mod retention;
@@ -64,6 +65,7 @@ pub use coverage::{HeadCoverage, Reading, ReadingKind, WindowDone};
 pub use dossier::{Alike, Dossier, Habits};
 pub use events::{EventRow, Stretch, arrived_after, in_time_order};
 pub use names::{KnownIdentity, Names};
+pub use reconciled::Compared;
 pub use sources::{Head, Tally};
 
 /// Why the database could not be used.

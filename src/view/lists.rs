@@ -216,6 +216,14 @@ impl ListRow for HeadCoverage {
         vec![
             format!("{}\n{}", self.source, self.head).into(),
             match self.failures {
+                0 if self.missing > 0 => Shown::coloured(
+                    format!(
+                        "{}\nthe source counts {} more",
+                        moment_or_dash(self.complete_to),
+                        self.missing
+                    ),
+                    AnsiColors::Red,
+                ),
                 0 => moment_or_dash(self.complete_to).into(),
                 number => Shown::coloured(
                     format!("{}\nfailed {number} in a row", moment_or_dash(self.complete_to)),

@@ -12,7 +12,7 @@ use signinel::clock::{Clock, FixedClock};
 use signinel::config::Section;
 use signinel::incidents;
 use signinel::ingest::poll::{HeadRead, Poll, Polled};
-use signinel::model::IncidentState;
+use signinel::model::{IncidentState, Interval, Summary};
 use signinel::sources::graph::{Graph, Settings};
 use signinel::sources::{Ask, FetchError, Page, Plan, Source};
 use signinel::standin::graph::{Faults, GraphStandin, Options, Running, Shown};
@@ -64,6 +64,13 @@ impl Source for Moody {
             None => self.graph.fetch(head, ask).await,
         }
     }
+    async fn counted(
+        &self,
+        head: &str,
+        hour: Interval,
+    ) -> Result<Option<Vec<Summary>>, FetchError> {
+        self.graph.counted(head, hour).await
+    }
     async fn check(&self, now: DateTime<Utc>) -> Result<String, FetchError> {
         self.graph.check(now).await
     }
@@ -85,8 +92,12 @@ impl World {
     /// Each test has a tenant of its own, so that none shares a budget.
     async fn new(tenant: &str, records: Vec<Shown>, faults: Faults, more: &str) -> Self {
         let clock = Arc::new(FixedClock::at(midnight()));
-        let options =
-            Options { clock: clock.clone() as Arc<dyn Clock>, faults, ..Options::default() };
+        let options = Options {
+            clock: clock.clone() as Arc<dyn Clock>,
+            faults,
+            counts: true,
+            ..Options::default()
+        };
         let graph = GraphStandin::start(records, options).unwrap();
         let text = format!(
             "tenant_id = \"{tenant}\"\nendpoint = \"{}\"\nsign_in_types = [\"{HEAD}\"]\nrequests_per_10s = 10000\n\
@@ -281,4 +292,25 @@ async fn a_head_that_fails_holds_up_no_other() {
         matches!(polled.heads[0].1, HeadRead::Waiting { .. }),
         "asked again too soon: {polled:?}"
     );
+}
+
+#[tokio::test]
+async fn what_the_source_counts_and_did_not_give_is_read_again_and_what_stays_out_is_shown() {
+    // One record shows after four hours, when neither overlap nor sweep looks; one never does.
+    let late = |place: i64| match place {
+        24 => 4 * 60,
+        26 => 60 * 24 * 365,
+        _ => 2,
+    };
+    let tenant = "00000000-0000-4000-8000-0000000000c6";
+    let more = "interval = \"10m\"\nreconcile = true\nsweeps = []\noverlap = \"10m\"";
+    let world = World::new(tenant, records(36, 60, late), Faults::default(), more).await;
+    world.pass().await;
+    world.pass_until(midnight() + TimeDelta::hours(11), TimeDelta::minutes(10)).await;
+    let head = &world.store.coverage().await.unwrap()[0];
+    assert_eq!((head.missing, world.stored().await), (1, 34), "{head:?}");
+    assert!(head.compared_hours > 24, "{head:?}");
+    let lacking = world.store.lacking("contoso", HEAD).await.unwrap();
+    assert_eq!(lacking[0].hour, midnight() + TimeDelta::hours(2));
+    assert_eq!((lacking.len(), lacking[0].counted, lacking[0].tries), (1, 1, 3));
 }

@@ -156,6 +156,18 @@ impl<'a> Keys<'a> {
         }
     }
 
+    /// Yes or no; no where it is absent.
+    pub(super) fn flag(&mut self, key: &str) -> bool {
+        match self.table.remove(key) {
+            None => false,
+            Some(Value::Boolean(flag)) => flag,
+            Some(other) => {
+                self.fault(key, &format!("is {other}; write true or false"));
+                false
+            }
+        }
+    }
+
     /// A whole number in a range.
     pub(super) fn number(&mut self, key: &str, default: u32, range: RangeInclusive<u32>) -> u32 {
         let Some(value) = self.table.remove(key) else { return default };

@@ -7,6 +7,7 @@ mod cloud;
 mod credential;
 mod keys;
 mod settings;
+mod summary;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +22,7 @@ use url::Url;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Fault, Section};
+use crate::model::{Interval, Summary};
 use crate::sources::{Ask, FetchError, Page, Plan, Source};
 
 use answer::Refusal;
@@ -28,6 +30,9 @@ use budget::Budget;
 use credential::Tokens;
 
 pub use settings::Settings;
+
+/// More pages of counts for one hour than this are not worth their requests.
+const COUNT_PAGES: usize = 20;
 
 /// An answer longer than this is not a page of a thousand sign-ins.
 const LONGEST_BODY: usize = 256 * 1024 * 1024;
@@ -243,6 +248,44 @@ impl Source for Graph {
 
     async fn fetch(&self, head: &str, ask: &Ask) -> Result<Page, FetchError> {
         self.page(head, ask, self.settings.page_size).await
+    }
+
+    async fn counted(
+        &self,
+        head: &str,
+        hour: Interval,
+    ) -> Result<Option<Vec<Summary>>, FetchError> {
+        let Some(function) = summary::function(head) else { return Ok(None) };
+        let mut url = self.settings.endpoint.clone();
+        let root = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{root}/beta/auditLogs/{function}(aggregationWindow='h1')"));
+        let (from, to) = (time(hour.from), time(hour.to));
+        url.set_query(Some(&format!(
+            "$filter=firstSignInDateTime ge {from} and firstSignInDateTime lt {to}"
+        )));
+        let mut all = Vec::new();
+        for _ in 0..COUNT_PAGES {
+            let answer = self.answer(url).await?;
+            match answer.status {
+                StatusCode::OK => {}
+                StatusCode::TOO_MANY_REQUESTS => {
+                    self.budget.refused(self.settings.plan.retry_wait);
+                    return Err(answer::transient("too many requests".to_owned()));
+                }
+                status if status.is_server_error() => {
+                    return Err(answer::transient(status.to_string()));
+                }
+                // Not there, or not for this tenant: it is an extra, and its absence no fault.
+                _ => return Ok(None),
+            }
+            let Some(counts) = summary::read(&answer.body) else { return Ok(None) };
+            all.extend(counts);
+            match answer::next_link(&answer.body) {
+                Ok(Some(link)) => url = self.followed(&link)?,
+                _ => return Ok(Some(all)),
+            }
+        }
+        Ok(None)
     }
 
     async fn check(&self, now: DateTime<Utc>) -> Result<String, FetchError> {

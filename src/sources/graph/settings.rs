@@ -17,7 +17,7 @@ use crate::model::SignInType;
 use crate::sources::{Keep, Plan};
 
 const KNOWN: &str = "tenant_id, cloud, endpoint, scope, sign_in_types, interval, backfill, overlap, \
-                     sweeps, stale_after, keep, window, page_size, requests_per_10s, timeout, retry_wait, reach, credential, \
+                     sweeps, stale_after, keep, reconcile, window, page_size, requests_per_10s, timeout, retry_wait, reach, credential, \
                      client_secret";
 
 const WRITE_TENANT: &str = "the tenant's id, such as \"72f988bf-86f1-41af-91ab-2d7cd011db47\"";
@@ -77,6 +77,7 @@ impl Settings {
             overlap: keys.maybe_span("overlap", Span::seconds(0)),
             sweeps: keys.spans("sweeps", &SWEEPS, Span::seconds(60)),
             keep: keep(&mut keys),
+            reconcile: keys.flag("reconcile"),
             stale_after: keys.span("stale_after", Span::seconds(30 * 60), second),
             window: keys.span("window", Span::seconds(DAY), Span::seconds(60)),
             retry_wait: keys.span("retry_wait", RETRY_WAIT, Span::seconds(0)),
