@@ -38,8 +38,8 @@ pub struct Detector {
     /// Rules that had put folds away before this program began, by their number in the database: all that
     /// others have put away is remembered.
     begun_before: HashSet<i64, RandomState>,
-    /// Rules that have findings at all, by their number in the database.
-    found_before: HashSet<i64, RandomState>,
+    /// Rules and groups that have findings, by their numbers in the database.
+    found_before: HashSet<(i64, i64), RandomState>,
     pub evicted: u64,
 }
 
@@ -167,7 +167,7 @@ impl Detector {
             .collect();
         self.rules = findings::sync_rules(writing, &rules).await?;
         self.begun_before = findings::rules_with_tails(writing).await?.into_iter().collect();
-        self.found_before = findings::rules_with_findings(writing).await?.into_iter().collect();
+        self.found_before = findings::pairs_with_findings(writing).await?.into_iter().collect();
         Ok(())
     }
 
@@ -277,7 +277,9 @@ impl Detector {
         let last_new = events[events.len() - 1].row(rows).key();
         let is_next = tail.as_ref().is_some_and(|tail| tail.key < first);
         // Events that ended nothing left no checkpoint, so without one there may be some behind these.
-        let is_first = tail.is_none() && !kind.can_be_broken();
+        // Of a rule that has seen nothing yet, all there is stands in this chunk.
+        let sees_all = self.rules[pair.0].seen_seq == 0;
+        let is_first = tail.is_none() && (sees_all || !kind.can_be_broken());
         if is_next || is_first {
             let mut replay =
                 Replay::begin(kind, self.pace.spacing, tail.as_ref(), (Vec::new(), last_new));
@@ -337,7 +339,7 @@ impl Detector {
             open.filter(|draft| draft.detected_at <= judged).collect()
         });
         let is_quiet = outcome.drafts.is_empty() && standing.is_empty();
-        let may_be_known = self.found_before.contains(&ids.0);
+        let may_be_known = self.found_before.contains(&ids);
         if !is_quiet || may_be_known && (late.is_some() || from.is_none()) {
             let since = from.as_ref().map_or(i64::MIN, |from| {
                 standing.iter().map(|open| open.started_at).fold(from.key.0, i64::min)
@@ -350,7 +352,7 @@ impl Detector {
             let kind = &self.matcher.rules[pair.0].kind;
             let stored = spoken_of(kind, stored, from.as_ref(), &outcome);
             for change in compare(stored, std::mem::take(&mut outcome.drafts)) {
-                self.found_before.insert(ids.0);
+                self.found_before.insert(ids);
                 apply(writing, ids, change, late.as_ref(), now, found).await?;
             }
         }

@@ -358,7 +358,7 @@ async fn insert(
 }
 
 /// `head` followed by `rows` rows of `columns` placeholders.
-fn rows_sql(head: &str, columns: usize, rows: usize) -> String {
+pub(super) fn rows_sql(head: &str, columns: usize, rows: usize) -> String {
     let row = format!("({})", vec!["?"; columns].join(","));
     let mut sql = String::with_capacity(head.len() + rows * (row.len() + 1));
     sql.push_str(head);

@@ -108,13 +108,11 @@ pub async fn rules_with_tails(writing: &mut Writing) -> Result<Vec<i64>, StoreEr
     .await?)
 }
 
-/// The rules that have findings in force.
-pub async fn rules_with_findings(writing: &mut Writing) -> Result<Vec<i64>, StoreError> {
-    Ok(sqlx::query_scalar(
-        "select id from rules r where exists (select 1 from findings f where f.rule_id = r.id)",
-    )
-    .fetch_all(&mut **writing)
-    .await?)
+/// The rules and groups that have findings.
+pub async fn pairs_with_findings(writing: &mut Writing) -> Result<Vec<(i64, i64)>, StoreError> {
+    Ok(sqlx::query_as("select distinct rule_id, group_id from findings")
+        .fetch_all(&mut **writing)
+        .await?)
 }
 
 /// Moves rules on to an event in the order of arrival.
