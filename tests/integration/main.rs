@@ -18,3 +18,5 @@ mod program;
 mod rules;
 /// What is told arrives at a real mail server and a real receiver, once.
 mod told;
+/// Every wrong input gets a sentence and its exit code.
+mod wrong;
