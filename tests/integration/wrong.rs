@@ -2,11 +2,14 @@
 
 use std::fs;
 
+use axum::Router;
+use axum::routing::get;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
+use signinel::standin::graph::{GraphStandin, Options};
 
-use crate::program::{MARK, Place, SIGNING, spike};
+use crate::program::{MARK, Place, Ran, SIGNING, record, spike};
 
 /// What a configuration is answered with by every command that needs it.
 #[track_caller]
@@ -250,9 +253,7 @@ fn a_file_that_holds_no_records_is_told_as_what_it_is() {
 fn of_a_torn_archive_what_came_before_the_tear_is_taken() {
     let place = Place::new();
     let records: Vec<Value> = (0..2_000)
-        .map(|number| {
-            crate::program::record("func", number, "2026-11-01T00:00:00Z".parse().unwrap(), 0)
-        })
+        .map(|number| record("func", number, "2026-11-01T00:00:00Z".parse().unwrap(), 0))
         .collect();
     let mut packed = GzEncoder::new(Vec::new(), Compression::none());
     serde_json::to_writer(&mut packed, &json!({"value": records})).unwrap();
@@ -355,4 +356,56 @@ fn nobody_who_can_be_told_is_a_sentence_and_no_failure_of_the_run() {
         ],
     );
     place.run("deliveries list").says(0, &["pending", "cannot talk to", "cannot reach"]);
+}
+
+/// What `run --once` comes to for a source on loopback that signs in at an endpoint there. Each in a
+/// folder of its own: after a failure a source is left alone for a while.
+fn polled(endpoint: &str, login: &str, header: &str) -> Ran {
+    let place = Place::new();
+    let source = format!(
+        "{GRAPH}endpoint = \"{endpoint}\"\nretry_wait = \"1ms\"\nrequests_per_10s = 1000\nsign_in_types = [\"managedIdentity\"]\n\
+         credential = {{ kind = \"managed_identity\" }}\n"
+    );
+    place.write("signinel.toml", source);
+    place.run_with("run --once", &[("IDENTITY_ENDPOINT", login), ("IDENTITY_HEADER", header)])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_lets_nobody_in_is_a_sentence_and_a_failure() {
+    let graph = GraphStandin::start(Vec::new(), Options::default()).unwrap();
+    let (login, header) = (graph.identity_endpoint(), graph.identity_header());
+    polled(graph.endpoint(), &login, header).says(0, &["caught up"]);
+
+    polled(graph.endpoint(), &login, MARK).says(
+        1,
+        &["error: prod managedIdentity: no token for", "system-assigned managed identity"],
+    );
+
+    // Gives a token that Graph does not know.
+    let token = json!({
+        "access_token": format!("of-{MARK}"),
+        "expires_on": "4102444800",
+        "resource": "https://graph.microsoft.com",
+        "token_type": "Bearer",
+    });
+    let router = Router::new().fallback(get(async move || axum::Json(token)));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let other = format!("http://{}/token", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    polled(graph.endpoint(), &other, "x").says(
+        1,
+        &[
+            "error: prod managedIdentity: ",
+            "refused the token for tenant `11111111-",
+            "check that `tenant_id`",
+        ],
+    );
+
+    polled("http://127.0.0.1:1", &login, header).says(
+        1,
+        &[
+            "error: prod managedIdentity: cannot reach http://127.0.0.1:1: ",
+            "check the network, the proxy, and `endpoint`",
+        ],
+    );
 }
