@@ -83,9 +83,13 @@ impl App {
         let (rulebook, catalogue) =
             (read_rules(rules.as_deref())?, read_catalogue(rules.as_deref())?);
         let matcher = Matcher::new(&rulebook, catalogue.classes()).map_err(BuildError::Rules)?;
+        let store = Store::open(&db).await?;
+        for fault in store.unaccounted().await? {
+            tracing::error!("{fault}: a fault of Signinel; keep the database and report it");
+        }
         Ok(Self {
             clock,
-            store: Store::open(&db).await?,
+            store,
             facts: rule_facts(&rulebook),
             rulebook,
             catalogue,
@@ -95,6 +99,14 @@ impl App {
             config,
         })
     }
+}
+
+/// What is wrong with the sources and channels of a configuration.
+pub fn faults(config: &Config) -> Vec<Fault> {
+    let sources = each(&config.sources, crate::sources::build).err();
+    let channels =
+        each(&config.channels, |section| crate::notify::build(section, &config.notify)).err();
+    sources.into_iter().chain(channels).flatten().collect()
 }
 
 /// Builds all of a list, or gives every fault of every one.

@@ -38,7 +38,8 @@ pub async fn evaluate(
 ) -> Result<Evaluated, StoreError> {
     let mut detector = app.detector.lock().await;
     let found = detector.run(&app.store, now, progress).await?;
-    let grouped = incidents::run(&app.store, &app.facts, &app.config.incidents, now).await?;
+    let mut grouped = incidents::run(&app.store, &app.facts, &app.config.incidents, now).await?;
+    grouped += incidents::watch(&app.store, now).await?;
     let planned = app.outbox.plan(&app.store, &app.rulebook, &app.catalogue, now).await?;
     Ok(Evaluated { found, grouped, planned })
 }
@@ -51,7 +52,8 @@ pub async fn evaluate_untold(
 ) -> Result<Evaluated, StoreError> {
     let mut detector = app.detector.lock().await;
     let found = detector.run(&app.store, now, progress).await?;
-    let grouped = incidents::run(&app.store, &app.facts, &app.config.incidents, now).await?;
+    let mut grouped = incidents::run(&app.store, &app.facts, &app.config.incidents, now).await?;
+    grouped += incidents::watch(&app.store, now).await?;
     app.outbox.plan_nothing(&app.store, now).await?;
     Ok(Evaluated { found, grouped, planned: Planned::default() })
 }

@@ -1,5 +1,6 @@
 //! The command line: every command is one file, and what they share stands here.
 
+mod coverage;
 mod deliveries;
 mod demo;
 mod doctor;
@@ -76,6 +77,9 @@ enum Command {
     /// Where records came from, and how many
     #[command(subcommand)]
     Sources(sources::Command),
+    /// What was read of each source to its end, what is missing, and how late records come
+    #[command(after_help = coverage::EXAMPLES)]
+    Coverage,
     /// Check configuration, database, rules, sources and channels, and say what to do
     Doctor(doctor::Args),
     /// Write realistic sign-in records with labelled scenarios
@@ -121,6 +125,7 @@ async fn command(cli: Cli) -> anyhow::Result<()> {
         Command::Deliveries(command) => deliveries::run(&global, command, &mut screen).await,
         Command::Rejects(command) => rejects::run(&global, command, &mut screen).await,
         Command::Sources(command) => sources::run(&global, &command, &mut screen).await,
+        Command::Coverage => coverage::run(&global, &mut screen).await,
         Command::Doctor(args) => doctor::run(&global, &args, &mut screen).await,
         Command::Simulate(args) => simulate::run(&global, &args, &mut screen),
         Command::Demo(args) => demo::run(&args, &mut screen).await,

@@ -99,32 +99,53 @@ pub struct Config {
     pub notify: NotifyConfig,
 }
 
+/// A configuration that cannot be used as it is.
+#[derive(Debug)]
+pub struct Broken {
+    pub faults: Vec<Fault>,
+    /// What could be read of it, in which there may be more faults.
+    pub rest: Box<Config>,
+}
+
+impl From<Fault> for Broken {
+    fn from(fault: Fault) -> Self {
+        Self { faults: vec![fault], rest: Box::default() }
+    }
+}
+
 impl Config {
     /// Reads a file, and the environment over it. Without the file, the defaults hold; whether that
     /// is right, the caller knows.
-    pub fn load(path: &Path, variables: &[(String, String)]) -> Result<Self, Vec<Fault>> {
+    pub fn load(path: &Path, variables: &[(String, String)]) -> Result<Self, Broken> {
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) => {
-                return Err(vec![Fault(format!(
+                return Err(Broken::from(Fault(format!(
                     "cannot read the configuration {}: {error}; config.example.toml shows what goes into it",
                     path.display()
-                ))]);
+                ))));
             }
         };
+        let placed = |mut config: Self| {
+            for section in config.sources.iter_mut().chain(&mut config.channels) {
+                section.stands_in(path);
+            }
+            config
+        };
         let in_file = |fault: Fault| Fault(format!("{}: {fault}", path.display()));
-        let mut config = Self::parse(&text, variables)
-            .map_err(|faults| faults.into_iter().map(in_file).collect::<Vec<Fault>>())?;
-        for section in config.sources.iter_mut().chain(&mut config.channels) {
-            section.stands_in(path);
+        match Self::parse(&text, variables) {
+            Ok(config) => Ok(placed(config)),
+            Err(Broken { faults, rest }) => Err(Broken {
+                faults: faults.into_iter().map(in_file).collect(),
+                rest: Box::new(placed(*rest)),
+            }),
         }
-        Ok(config)
     }
 
     /// Reads the text of a file, and the environment over it.
-    pub fn parse(text: &str, variables: &[(String, String)]) -> Result<Self, Vec<Fault>> {
+    pub fn parse(text: &str, variables: &[(String, String)]) -> Result<Self, Broken> {
         let mut file: Table =
-            text.parse().map_err(|error: toml::de::Error| vec![Fault(syntax(text, &error))])?;
+            text.parse().map_err(|error: toml::de::Error| Fault(syntax(text, &error)))?;
         environment::overlay(&mut file, variables);
         let mut faults = Vec::new();
         let config = Self {
@@ -140,7 +161,7 @@ impl Config {
                 .map(|key| Fault(format!("`{key}` {}", unknown(key, "the tables are", &TABLES)))),
         );
         config.check_names(&mut faults);
-        if faults.is_empty() { Ok(config) } else { Err(faults) }
+        if faults.is_empty() { Ok(config) } else { Err(Broken { faults, rest: Box::new(config) }) }
     }
 
     fn check_names(&self, faults: &mut Vec<Fault>) {
@@ -235,7 +256,7 @@ mod tests {
         let text = "surce = 1\n[[source]]\nname = \"a\"\n[[channel]]\nkind = \"email\"\nname = \"\"\n\
                     [[route]]\nchannels = [\"pager\"]\n[incidents]\ngather_for = \"soon\"\n";
         let faults = Config::parse(text, &[]).unwrap_err();
-        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        let told: Vec<String> = faults.faults.iter().map(ToString::to_string).collect();
         assert_eq!(told.len(), 5, "{told:#?}");
         assert!(told.iter().any(|fault| fault.contains("`kind` is missing")));
         assert!(told.iter().any(|fault| fault.contains("`soon` is not a span of time")));
@@ -278,7 +299,7 @@ mod tests {
             assert_eq!(fault.unwrap_err().0, format!("[[channel]] `y`: {told}"));
         }
         let fault = Config::parse("channel = [\"hunter2\"]", &[]).unwrap_err();
-        assert!(!fault[0].0.contains("hunter2"), "{fault:?}");
+        assert!(!fault.faults[0].0.contains("hunter2"), "{fault:?}");
     }
 
     #[test]

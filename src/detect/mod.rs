@@ -5,8 +5,11 @@
 //! group in the order of time (`kinds`); `replay` takes folds up where they were put away.
 
 mod amend;
+mod feeds;
 mod fields;
+mod going_back;
 mod groups;
+mod kind_of;
 mod kinds;
 mod matching;
 mod pass;

@@ -9,10 +9,9 @@ use rsigma_parser::{
 use serde::Deserialize;
 
 use super::fields::Field;
-use super::kinds::{Condition, EventCount, FirstSeen, Kind, Streak, ValueCount};
+use super::kind_of::{SECOND, kind};
+use super::kinds::{Condition, EventCount, Kind};
 use crate::model::Severity;
-
-const SECOND: i64 = 1_000_000;
 
 /// What is under `signinel:` in a rule file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -26,6 +25,19 @@ pub struct Extension {
     pub learn_from: Vec<String>,
     pub learn_for: Option<String>,
     pub learn_events: u64,
+    /// Rules whose events, with those that count, are the whole that these are a share of.
+    pub of: Vec<String>,
+    /// The least share in a hundred.
+    pub percent: u64,
+    /// How many of those that count came right after one that does not.
+    pub turns: u64,
+    /// How many times the usual is too much, or too long.
+    pub factor: u64,
+    /// Hours of which at most one was as busy.
+    pub rare: u64,
+    /// The shortest silence that is found, and the longest that would have to be waited for.
+    pub at_least: Option<String>,
+    pub at_most: Option<String>,
     pub why: String,
     pub first_steps: Vec<String>,
     pub unknown: Vec<String>,
@@ -38,6 +50,9 @@ pub struct Extension {
 pub enum ExtensionKind {
     Streak,
     FirstSeen,
+    Ratio,
+    Absence,
+    Baseline,
 }
 
 /// One of a rule's own tests: so many findings of such events, or whether each event matches.
@@ -77,6 +92,28 @@ pub struct Detection {
     pub unknown_fields: Vec<String>,
 }
 
+/// A field that groups events: the same of all, or one of each counted rule (an alias).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupKey {
+    /// Tells groupings apart in the keys of groups.
+    pub name: String,
+    pub field: Field,
+    /// The field of each rule in `counted`, for an alias; else empty.
+    pub by_rule: Vec<Field>,
+}
+
+impl GroupKey {
+    fn plain(field: Field) -> Self {
+        Self { name: format!("{field:?}"), field, by_rule: Vec::new() }
+    }
+
+    /// The field of the counted rule at a place.
+    #[must_use]
+    pub fn of(&self, place: usize) -> Field {
+        self.by_rule.get(place).copied().unwrap_or(self.field)
+    }
+}
+
 /// A rule that finds.
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -88,7 +125,8 @@ pub struct Rule {
     pub counted: Vec<String>,
     pub broken_by: Vec<String>,
     pub learn_from: Vec<String>,
-    pub group_by: Vec<Field>,
+    pub of: Vec<String>,
+    pub group_by: Vec<GroupKey>,
     /// The field whose values are counted, for kinds that have one.
     pub value: Option<Field>,
     pub text: RuleText,
@@ -117,7 +155,7 @@ pub(super) fn correlation(
 ) -> Result<Rule, Vec<String>> {
     let mut faults = Vec::new();
     let kind = kind(rule, extension).map_err(|fault| faults.push(fault)).ok();
-    let group_by = fields(&rule.group_by, "group-by", &mut faults);
+    let group_by = group_by(rule, &mut faults);
     let value = value_field(rule, &mut faults);
     if rule.rules.is_empty() {
         faults.push(
@@ -130,16 +168,7 @@ pub(super) fn correlation(
             rule.window.as_str()
         ));
     }
-    if !extension.broken_by.is_empty() && !matches!(kind, Some(Kind::Streak(_))) {
-        faults.push("`broken_by` is for `kind: streak` only".to_owned());
-    }
-    if !extension.learn_from.is_empty() && !matches!(kind, Some(Kind::FirstSeen(_))) {
-        faults.push("`learn_from` is for `kind: first_seen` only".to_owned());
-    }
-    let needs_value = matches!(kind, Some(Kind::ValueCount(_) | Kind::FirstSeen(_)));
-    if needs_value && value.is_none() && faults.is_empty() {
-        faults.push("`condition.field` is missing: say whose values are counted".to_owned());
-    }
+    faults.extend(misfits(kind.as_ref(), value, extension, faults.is_empty()));
     let text = RuleText {
         title: rule.title.clone(),
         status: status(rule.status).to_owned(),
@@ -159,6 +188,7 @@ pub(super) fn correlation(
             counted: rule.rules.clone(),
             broken_by: extension.broken_by.clone(),
             learn_from: extension.learn_from.clone(),
+            of: extension.of.clone(),
             group_by,
             value,
             text,
@@ -167,6 +197,36 @@ pub(super) fn correlation(
         }),
         _ => Err(faults),
     }
+}
+
+/// What is said of a kind that is not for it, or not said that it needs.
+fn misfits(
+    kind: Option<&Kind>,
+    value: Option<Field>,
+    extension: &Extension,
+    is_whole: bool,
+) -> Vec<String> {
+    let mut faults = Vec::new();
+    let Some(kind) = kind else { return faults };
+    for (key, list, is_for, whose) in [
+        ("broken_by", &extension.broken_by, matches!(kind, Kind::Streak(_)), "streak"),
+        ("learn_from", &extension.learn_from, matches!(kind, Kind::FirstSeen(_)), "first_seen"),
+        ("of", &extension.of, matches!(kind, Kind::Ratio(_)), "ratio"),
+    ] {
+        if !list.is_empty() && !is_for {
+            faults.push(format!("`{key}` is for `kind: {whose}` only"));
+        }
+    }
+    match (kind, value) {
+        (Kind::ValueCount(_) | Kind::FirstSeen(_) | Kind::ValueStatistic(_), None) if is_whole => {
+            faults.push("`condition.field` is missing: say whose values are counted".to_owned());
+        }
+        (Kind::ValueStatistic(_), Some(field)) if !field.is_numeric() => {
+            faults.push(format!("`condition.field`: `{}` has no numbers", field.name()));
+        }
+        _ => {}
+    }
+    faults
 }
 
 /// The rule of a detection that stands alone: each event is worth a finding, those of one identity
@@ -184,7 +244,8 @@ pub(super) fn standalone(detection: &Detection) -> Rule {
         counted: vec![detection.name.clone()],
         broken_by: Vec::new(),
         learn_from: Vec::new(),
-        group_by: vec![Field::TenantId, Field::Identity],
+        of: Vec::new(),
+        group_by: [Field::TenantId, Field::Identity].map(GroupKey::plain).to_vec(),
         value: None,
         text: RuleText {
             title: rule.title.clone(),
@@ -201,46 +262,6 @@ pub(super) fn standalone(detection: &Detection) -> Rule {
     }
 }
 
-fn kind(rule: &CorrelationRule, extension: &Extension) -> Result<Kind, String> {
-    let timespan = i64::try_from(rule.timespan.seconds)
-        .ok()
-        .and_then(|seconds| seconds.checked_mul(SECOND))
-        .filter(|timespan| *timespan > 0)
-        .ok_or("`timespan` must be longer than nothing")?;
-    let CorrelationCondition::Threshold { predicates, .. } = &rule.condition else {
-        return Err("`condition` must compare a count, such as `gte: 10`".to_owned());
-    };
-    let condition = Condition(predicates.clone());
-    match (extension.kind, rule.correlation_type) {
-        (Some(ExtensionKind::Streak), _) => match predicates.as_slice() {
-            [(ConditionOperator::Gte, length)] if *length > 0 => {
-                Ok(Kind::Streak(Streak { length: *length }))
-            }
-            _ => Err("a streak's `condition` is `gte` and a number above 0".to_owned()),
-        },
-        (Some(ExtensionKind::FirstSeen), _) => Ok(Kind::FirstSeen(FirstSeen {
-            timespan,
-            learn_for: learn_for(extension)?,
-            learn_events: extension.learn_events,
-        })),
-        (None, CorrelationType::EventCount) => {
-            Ok(Kind::EventCount(EventCount { timespan, condition }))
-        }
-        (None, CorrelationType::ValueCount) => {
-            Ok(Kind::ValueCount(ValueCount { timespan, condition }))
-        }
-        (None, other) => Err(format!("`type: {}` is not evaluated yet", other.as_str())),
-    }
-}
-
-fn learn_for(extension: &Extension) -> Result<i64, String> {
-    let Some(text) = &extension.learn_for else { return Ok(0) };
-    humantime::parse_duration(text)
-        .ok()
-        .and_then(|duration| i64::try_from(duration.as_micros()).ok())
-        .ok_or_else(|| format!("`learn_for: {text}` is not a span of time: write \"7d\""))
-}
-
 fn value_field(rule: &CorrelationRule, faults: &mut Vec<String>) -> Option<Field> {
     let CorrelationCondition::Threshold { field: Some(names), .. } = &rule.condition else {
         return None;
@@ -250,6 +271,42 @@ fn value_field(rule: &CorrelationRule, faults: &mut Vec<String>) -> Option<Field
     }
     // An identity is one value, though a group of it is of its tenant, too.
     fields(names, "condition.field", faults).pop()
+}
+
+/// The keys of `group-by`; a name that `aliases` gives means another field for each rule.
+fn group_by(rule: &CorrelationRule, faults: &mut Vec<String>) -> Vec<GroupKey> {
+    let mut keys = Vec::new();
+    let is_temporal = matches!(
+        rule.correlation_type,
+        CorrelationType::Temporal | CorrelationType::TemporalOrdered
+    );
+    if !rule.aliases.is_empty() && !is_temporal {
+        faults.push("`aliases` are for `temporal` and `temporal_ordered` only".to_owned());
+    }
+    for name in &rule.group_by {
+        let Some(alias) = rule.aliases.iter().find(|alias| alias.alias == *name) else {
+            let named = fields(std::slice::from_ref(name), "group-by", faults);
+            keys.extend(named.into_iter().map(GroupKey::plain));
+            continue;
+        };
+        let mut by_rule = Vec::new();
+        for reference in &rule.rules {
+            match alias.mapping.get(reference) {
+                // Of an identity the last field is itself; the tenant before it groups all alike.
+                Some(field) => by_rule
+                    .extend(fields(std::slice::from_ref(field), "aliases", faults).last().copied()),
+                None => faults
+                    .push(format!("`aliases`: `{name}` has no field for the rule `{reference}`")),
+            }
+        }
+        if by_rule.contains(&Field::Identity) {
+            keys.push(GroupKey::plain(Field::TenantId));
+        }
+        if let Some(field) = by_rule.first().copied() {
+            keys.push(GroupKey { name: format!("{name}{by_rule:?}"), field, by_rule });
+        }
+    }
+    keys
 }
 
 fn fields(names: &[String], key: &str, faults: &mut Vec<String>) -> Vec<Field> {
@@ -286,17 +343,11 @@ impl Rule {
     /// What it looks for, in the word that `rules/README.md` has for it.
     #[must_use]
     pub fn kind_name(&self) -> &'static str {
-        match self.kind {
-            _ if self.counted == [self.name.as_str()] => "detection",
-            Kind::EventCount(_) => "event_count",
-            Kind::ValueCount(_) => "value_count",
-            Kind::Streak(_) => "streak",
-            Kind::FirstSeen(_) => "first_seen",
-        }
+        if self.counted == [self.name.as_str()] { "detection" } else { self.kind.name() }
     }
 
     /// Every detection it refers to.
     pub fn references(&self) -> impl Iterator<Item = &String> {
-        self.counted.iter().chain(&self.broken_by).chain(&self.learn_from)
+        self.counted.iter().chain(&self.broken_by).chain(&self.learn_from).chain(&self.of)
     }
 }

@@ -202,18 +202,17 @@ impl Reading {
     fn finish(mut self) -> Result<Rulebook, Vec<RuleFault>> {
         let mut referred = Vec::new();
         let mut generated = Vec::new();
-        for (file, mut rule, generate) in std::mem::take(&mut self.correlations) {
-            for references in [&mut rule.counted, &mut rule.broken_by, &mut rule.learn_from] {
-                for reference in references {
-                    match self.book.resolve(reference) {
-                        Some(detection) => reference.clone_from(&detection.name),
-                        None => self.faults.push(RuleFault {
-                            file: file.clone(),
-                            sentence: format!(
-                                "refers to `{reference}`, and there is no such detection rule"
-                            ),
-                        }),
-                    }
+        let correlations = std::mem::take(&mut self.correlations);
+        let names: Vec<String> =
+            correlations.iter().map(|(_, rule, _)| rule.name.clone()).collect();
+        for (file, mut rule, generate) in correlations {
+            let lists =
+                [&mut rule.counted, &mut rule.broken_by, &mut rule.learn_from, &mut rule.of];
+            for reference in lists.into_iter().flatten() {
+                if let Some(detection) = self.book.resolve(reference) {
+                    reference.clone_from(&detection.name);
+                } else {
+                    self.fault(&file, nowhere(reference, names.contains(reference)));
                 }
             }
             referred.extend(rule.references().cloned());
@@ -243,7 +242,7 @@ impl Rulebook {
     fn print_fingers(&mut self) {
         let filters = format!("{:?}", self.filters);
         for rule in self.rules.values_mut() {
-            let lists = [&rule.counted, &rule.broken_by, &rule.learn_from];
+            let lists = [&rule.counted, &rule.broken_by, &rule.learn_from, &rule.of];
             let mut text = format!(
                 "{SEMANTICS} {:?} {:?} {:?} {lists:?} {filters}",
                 rule.kind, rule.group_by, rule.value
@@ -256,6 +255,17 @@ impl Rulebook {
             }
             rule.fingerprint = EventId::digest(text.as_bytes()).to_string();
         }
+    }
+}
+
+/// What is said of a reference that leads to no detection.
+fn nowhere(reference: &str, is_correlation: bool) -> String {
+    if is_correlation {
+        format!(
+            "refers to `{reference}`, which is a correlation itself: name the detection rules it is of"
+        )
+    } else {
+        format!("refers to `{reference}`, and there is no such detection rule")
     }
 }
 

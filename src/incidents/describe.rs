@@ -60,7 +60,9 @@ impl Describing<'_> {
                 let interval = (started_at, last_seen_at);
                 rows::count_events(self.writing, id, interval, &numbers, &resources).await?
             }
-            Subject::Group(_) => members.iter().map(|row| row.finding.draft.event_count).sum(),
+            Subject::Group(_) | Subject::Source(_) => {
+                members.iter().map(|row| row.finding.draft.event_count).sum()
+            }
         };
         let rules = self.rules_of(members);
         let identities: Vec<NamedIdentity> =
@@ -110,7 +112,8 @@ impl Describing<'_> {
 
     fn labels(&self, resources: &[i64]) -> Vec<String> {
         let known = resources.iter().filter_map(|id| self.names.resource(*id));
-        known.map(|resource| resource.label().to_owned()).collect()
+        let labels = known.map(|resource| resource.label().to_owned());
+        labels.filter(|label| !label.is_empty()).collect()
     }
 
     fn named(&self, id: i64) -> Option<NamedIdentity> {
@@ -137,8 +140,8 @@ fn title(rule: Option<&RuleFacts>, identities: &[NamedIdentity]) -> String {
         [one] => format!("{rule}: {}", label(one)),
         [first, other] => format!("{rule}: {} and {}", label(first), label(other)),
         [first, others @ ..] => {
-            let many = if identities.len() >= NAMED_AT_MOST { " or more" } else { "" };
-            format!("{rule}: {} and {}{many} others", label(first), others.len())
+            let many = if identities.len() >= NAMED_AT_MOST { "at least " } else { "" };
+            format!("{rule}: {} and {many}{} others", label(first), others.len())
         }
     }
 }

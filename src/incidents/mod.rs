@@ -4,10 +4,12 @@
 //! these change; only what people do (acknowledge, resolve) is kept from before.
 
 mod actions;
+mod coverage;
 mod describe;
 mod grouping;
 mod lifecycle;
 mod stage;
 
 pub use actions::{ActionError, acknowledge, resolve};
+pub use coverage::watch;
 pub use stage::{Grouped, run};

@@ -8,7 +8,7 @@ use super::describe::{Describing, add};
 use super::grouping::{Piece, gather};
 use super::lifecycle::{end, end_by_events};
 use crate::config::IncidentsConfig;
-use crate::model::{Incident, IncidentId, ResolvedBy, RuleFacts};
+use crate::model::{Incident, IncidentId, ResolvedBy, RuleFacts, believable};
 use crate::store::incidents::{self as rows, IncidentFinding, Subject};
 use crate::store::stages;
 use crate::store::{Names, Store, StoreError, Writing, micros, time};
@@ -22,6 +22,15 @@ pub struct Grouped {
     pub reopened: u64,
 }
 
+impl std::ops::AddAssign for Grouped {
+    fn add_assign(&mut self, more: Self) {
+        self.opened += more.opened;
+        self.changed += more.changed;
+        self.resolved += more.resolved;
+        self.reopened += more.reopened;
+    }
+}
+
 /// Groups what changed since the last walk, in one transaction.
 pub async fn run(
     store: &Store,
@@ -32,6 +41,7 @@ pub async fn run(
     let mut writing = store.write().await?;
     let seen = stages::stage_seen(&mut writing, "incidents").await?;
     let (last_seq, latest_at) = stages::horizon(&mut writing).await?;
+    let latest_at = believable(latest_at, now);
     let quiet_before =
         latest_at.saturating_sub(i64::try_from(config.quiet_for.0.as_micros()).unwrap_or(i64::MAX));
     let mut subjects: BTreeSet<Subject> =
@@ -55,6 +65,9 @@ pub async fn run(
     Ok(grouped)
 }
 
+/// The category of rules that find silence.
+const ABSENCE: &str = "absence";
+
 struct Stage<'a> {
     writing: Writing,
     rules: &'a BTreeMap<String, RuleFacts>,
@@ -67,7 +80,8 @@ struct Stage<'a> {
 
 impl Stage<'_> {
     async fn subject(&mut self, subject: Subject) -> Result<(), StoreError> {
-        let findings = rows::take_findings(&mut self.writing, subject).await?;
+        let mut findings = rows::take_findings(&mut self.writing, subject).await?;
+        self.drop_replaced(subject, &mut findings).await?;
         let mut before: BTreeMap<IncidentId, Incident> =
             rows::of_subject(&mut self.writing, subject)
                 .await?
@@ -138,7 +152,8 @@ impl Stage<'_> {
             rows::note(&mut self.writing, id, "opened", &opening(&incident), self.now).await?;
             if let Some((at, by)) = end {
                 self.grouped.resolved += 1;
-                rows::note(&mut self.writing, id, "resolved", &ending(at, by), self.now).await?;
+                rows::note(&mut self.writing, id, "resolved", &ending(subject, at, by), self.now)
+                    .await?;
             }
             return Ok(id);
         };
@@ -161,12 +176,13 @@ impl Stage<'_> {
         incident.revision += 1;
         rows::update(&mut self.writing, &incident, self.now).await?;
         self.grouped.changed += 1;
-        self.note_changes(&before, &incident).await?;
+        self.note_changes(subject, &before, &incident).await?;
         Ok(id)
     }
 
     async fn note_changes(
         &mut self,
+        subject: Subject,
         before: &Incident,
         after: &Incident,
     ) -> Result<(), StoreError> {
@@ -178,8 +194,7 @@ impl Stage<'_> {
             .map(String::as_str)
             .collect();
         if after.severity > before.severity || !new_rules.is_empty() {
-            let mut sentence =
-                format!("{} severity, {} sign-ins", after.severity, after.event_count);
+            let mut sentence = format!("{} severity, {}", after.severity, sign_ins(after));
             if !new_rules.is_empty() {
                 sentence.push_str("; met as well: ");
                 sentence.push_str(&new_rules.join(", "));
@@ -194,7 +209,8 @@ impl Stage<'_> {
             (was, Some(at)) if was != Some(at) => {
                 self.grouped.resolved += 1;
                 let by = after.resolved_by.unwrap_or(ResolvedBy::Quiet);
-                rows::note(&mut self.writing, id, "resolved", &ending(at, by), self.now).await
+                rows::note(&mut self.writing, id, "resolved", &ending(subject, at, by), self.now)
+                    .await
             }
             _ => Ok(()),
         }
@@ -242,6 +258,32 @@ impl Stage<'_> {
         .await
     }
 
+    /// Whether a finding tells of silence, and whether nothing has ended that yet.
+    fn silence(&self, row: &IncidentFinding) -> Option<bool> {
+        let rule = self.rules.get(&row.rule).filter(|rule| rule.category == ABSENCE);
+        rule.map(|_| row.finding.draft.first_event == row.finding.draft.last_event)
+    }
+
+    /// An identity has not stopped where another of its name went on in time.
+    async fn drop_replaced(
+        &mut self,
+        subject: Subject,
+        findings: &mut Vec<IncidentFinding>,
+    ) -> Result<(), StoreError> {
+        let Subject::Identity(id) = subject else { return Ok(()) };
+        for place in (0..findings.len()).rev() {
+            if self.silence(&findings[place]).is_some() {
+                let draft = &findings[place].finding.draft;
+                let (resources, since) = (draft.resources.as_slice(), draft.started_at);
+                let next = rows::first_good_after(&mut self.writing, id, resources, since).await?;
+                if next.is_some_and(|(at, _)| at <= draft.detected_at) {
+                    findings.remove(place);
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn end_by_events(
         &mut self,
         subject: Subject,
@@ -250,30 +292,63 @@ impl Stage<'_> {
     ) -> Result<Option<(DateTime<Utc>, ResolvedBy)>, StoreError> {
         // Tokens that were given in a strange way are not healed by more tokens.
         let mut failed = Vec::new();
-        let is_failure =
-            |row: &&&IncidentFinding| row.finding.draft.codes.keys().any(|code| *code != 0);
+        let silences: Vec<bool> = members.iter().filter_map(|row| self.silence(row)).collect();
+        let is_silent = silences.contains(&true);
+        if !is_silent && silences.len() == members.len() {
+            return Ok(Some((last_seen_at, ResolvedBy::Recovered)));
+        }
+        let is_failure = |row: &&&IncidentFinding| {
+            self.silence(row).is_some() || row.finding.draft.codes.keys().any(|code| *code != 0)
+        };
         for row in members.iter().filter(is_failure) {
             add(&mut failed, &row.finding.draft.resources);
         }
         let is_all_failure = members.iter().all(|row| is_failure(&row));
-        let recovered_at = match subject {
-            Subject::Identity(id) if is_all_failure => {
-                rows::first_good_after(&mut self.writing, id, &failed, micros(last_seen_at)).await?
+        let identities: BTreeSet<i64> = match subject {
+            _ if !is_all_failure => BTreeSet::new(),
+            Subject::Identity(id) => BTreeSet::from([id]),
+            Subject::Group(_) | Subject::Source(_) => {
+                let drafts = members.iter().map(|row| &row.finding.draft);
+                drafts.flat_map(|draft| draft.identities.iter().copied()).collect()
             }
-            _ => None,
         };
-        let recovered_at = recovered_at.map(|(at, _)| time(at));
+        // Of many it is over when the last of them has signed in again.
+        let mut recovered_at = None;
+        for id in identities {
+            let good = rows::first_good_after(&mut self.writing, id, &failed, micros(last_seen_at))
+                .await?;
+            recovered_at =
+                good.map(|(at, _)| recovered_at.map_or(at, |latest: i64| latest.max(at)));
+            if recovered_at.is_none() {
+                break;
+            }
+        }
+        let recovered_at = recovered_at.map(time);
+        if is_silent {
+            // What is found is the quiet itself, so quiet does not end it.
+            return Ok(recovered_at.map(|at| (at, ResolvedBy::Recovered)));
+        }
         Ok(end_by_events(last_seen_at, recovered_at, self.latest_at, self.config))
     }
 }
 
 fn opening(incident: &Incident) -> String {
-    format!("{} severity, {} sign-ins: {}", incident.severity, incident.event_count, incident.title)
+    format!("{} severity, {}: {}", incident.severity, sign_ins(incident), incident.title)
 }
 
-fn ending(at: DateTime<Utc>, by: ResolvedBy) -> String {
+fn sign_ins(incident: &Incident) -> String {
+    match incident.event_count {
+        1 => "1 sign-in".to_owned(),
+        count => format!("{count} sign-ins"),
+    }
+}
+
+fn ending(subject: Subject, at: DateTime<Utc>, by: ResolvedBy) -> String {
     let at = at.format("%Y-%m-%d %H:%M:%S UTC");
     match by {
+        ResolvedBy::Recovered if matches!(subject, Subject::Group(_)) => {
+            format!("all that it names had signed in again by {at}")
+        }
         ResolvedBy::Recovered => format!("it signed in again at {at}"),
         ResolvedBy::Quiet => format!("nothing more came until {at}"),
         ResolvedBy::Person => format!("resolved by a person at {at}"),

@@ -62,6 +62,9 @@ impl ResolvedBy {
     }
 }
 
+/// The category of incidents that are of a source which was not read, not of findings.
+pub const COVERAGE: &str = "coverage";
+
 /// An identity as an incident names it. Empty texts are unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NamedIdentity {

@@ -10,7 +10,7 @@ mod tls;
 
 use crate::config::{Fault, Section};
 
-pub use source::{Ask, FetchError, Page, Plan, Source};
+pub use source::{Ask, FetchError, Keep, Page, Plan, Source};
 
 /// Makes what a `[[source]]` asks for.
 pub fn build(section: &Section) -> Result<Box<dyn Source>, Vec<Fault>> {

@@ -10,8 +10,9 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::batch::{Batch, Fetched, NewEvent};
 use super::blocks::{self, BLOCK_EVENTS};
+use super::coverage::Reading;
 use super::dictionary::Numbers;
-use super::sources::{Head, Tally};
+use super::sources::Tally;
 use super::{Store, StoreError, micros};
 use crate::model::EventId;
 
@@ -57,16 +58,16 @@ pub struct Stretch {
 }
 
 impl Store {
-    /// Stores what a source gave: new events with their records, rejects, the tally, and how far its
-    /// head has come, all or nothing.
+    /// Stores what a source gave: new events with their records, rejects, the tally, and what
+    /// it tells of its head, all or nothing.
     pub async fn add(
         &self,
         source: (&str, &str),
         fetched: Fetched,
-        head: Option<&Head>,
+        reading: Option<&Reading<'_>>,
         now: DateTime<Utc>,
     ) -> Result<Tally, StoreError> {
-        let Fetched { batch, bytes, rejects, other } = fetched;
+        let Fetched { batch, bytes, rejects, retried, other } = fetched;
         let mut dictionary_slot = self.dictionary.lock().await;
         // Taken out, so that a write which is given up half-way leaves an empty one behind rather than
         // one that knows rows which are not there.
@@ -85,7 +86,7 @@ impl Store {
             seq += i64::try_from(block.event_count).expect("a block is small");
         }
         let rejected = rejects.len() as u64;
-        super::sources::set_aside(&mut writing, source_id, &rejects, now).await?;
+        super::rejects::set_aside(&mut writing, source_id, &rejects, now).await?;
         let stored = kept.len() as u64;
         let duplicates = batch.len() as u64 - stored;
         let tally = Tally {
@@ -96,11 +97,15 @@ impl Store {
             other,
         };
         super::sources::count(&mut writing, source_id, &tally, now).await?;
-        if let Some(head) = head {
-            super::sources::advance(&mut writing, source_id, head, now).await?;
+        super::rejects::take_back(&mut writing, source_id, &retried).await?;
+        if let Some(reading) = reading {
+            let stored_at: Vec<i64> = kept.iter().map(|event| event.created_at).collect();
+            super::coverage::note(&mut writing, source_id, reading, &stored_at, &tally, now)
+                .await?;
         }
         writing.commit().await?;
         *dictionary_slot = dictionary;
+        super::conservation::meter(source.0, &tally);
         Ok(tally)
     }
 
@@ -353,7 +358,7 @@ async fn insert(
 }
 
 /// `head` followed by `rows` rows of `columns` placeholders.
-fn rows_sql(head: &str, columns: usize, rows: usize) -> String {
+pub(super) fn rows_sql(head: &str, columns: usize, rows: usize) -> String {
     let row = format!("({})", vec!["?"; columns].join(","));
     let mut sql = String::with_capacity(head.len() + rows * (row.len() + 1));
     sql.push_str(head);

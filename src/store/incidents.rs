@@ -17,6 +17,8 @@ pub enum Subject {
     Identity(i64),
     /// A group that is not of one identity: an address, a tenant.
     Group(i64),
+    /// A source that is not read: it has gaps in place of findings.
+    Source(i64),
 }
 
 impl std::fmt::Display for Subject {
@@ -24,6 +26,7 @@ impl std::fmt::Display for Subject {
         match self {
             Self::Identity(id) => write!(f, "identity:{id}"),
             Self::Group(id) => write!(f, "group:{id}"),
+            Self::Source(id) => write!(f, "source:{id}"),
         }
     }
 }
@@ -107,8 +110,8 @@ fn subject((group_id, identity_id): (i64, Option<i64>)) -> Subject {
 }
 
 /// Subjects whose incidents new events may end, or end earlier: those of identities that signed in
-/// before the end their incident has, of identities that share a name with these, and those that have
-/// been quiet for long enough at `latest_at`.
+/// before the end their incident has, of identities that share a name with these, of groups whose
+/// findings name one of these, and those that have been quiet for long enough at `latest_at`.
 pub async fn endable(
     writing: &mut Writing,
     after_seq: i64,
@@ -126,6 +129,13 @@ pub async fn endable(
          select distinct i.subject from incidents i join reach r on r.identity_id = i.identity_id \
            where i.merged_into is null and r.latest > i.last_seen_at \
            and (i.resolved_at is null or i.resolved_at > r.earliest) \
+         union select i.subject from incidents i cross join findings f on f.incident_id = i.id \
+             cross join json_each(f.evidence, '$.identities') named \
+             cross join reach r on r.identity_id = named.value \
+           where i.identity_id is null and i.merged_into is null \
+           and i.last_seen_at < (select max(latest) from fresh) \
+           and (i.resolved_at is null or i.resolved_at > (select min(earliest) from fresh)) \
+           and r.latest > i.last_seen_at and (i.resolved_at is null or i.resolved_at > r.earliest) \
          union select subject from incidents \
            where resolved_at is null and merged_into is null and last_seen_at <= $2",
     )
@@ -154,6 +164,7 @@ pub async fn take_findings(
     let (column, id) = match subject {
         Subject::Identity(id) => ("identity_id", id),
         Subject::Group(id) => ("id", id),
+        Subject::Source(_) => return Ok(Vec::new()),
     };
     let rows = sqlx::query(AssertSqlSafe(format!(
         "select f.id, f.started_at, f.first_event, f.detected_at, f.last_at, f.last_event, f.event_count, \
@@ -205,7 +216,7 @@ pub async fn open(
 ) -> Result<IncidentId, StoreError> {
     let identity_id = match subject {
         Subject::Identity(id) => Some(id),
-        Subject::Group(_) => None,
+        Subject::Group(_) | Subject::Source(_) => None,
     };
     let id: i64 = sqlx::query_scalar(
         "insert into incidents (subject, identity_id, title, severity, summary, started_at, detected_at, \

@@ -19,6 +19,9 @@ const STEPS: &[(i64, &str, &str)] = steps![
     4 "0004_incidents",
     5 "0005_deliveries",
     6 "0006_telling",
+    7 "0007_coverage",
+    8 "0008_feeds",
+    10 "0010_reconciled",
 ];
 
 /// All steps.

@@ -1,6 +1,8 @@
 //! The one place with SQL: a SQLite file that the stages meet at.
 
 mod blocks;
+mod conservation;
+mod coverage;
 mod dictionary;
 mod dossier;
 mod events;
@@ -20,9 +22,16 @@ pub mod incidents;
 pub mod checkpoints;
 
 /// Findings and how they changed.
+pub mod feeds;
 pub mod findings;
 mod names;
+mod reconciled;
+/// Records that were set aside.
+pub mod rejects;
 mod retention;
+
+/// What was never read.
+pub mod gaps;
 mod sources;
 
 /// How far stages have read.
@@ -52,9 +61,11 @@ use tokio::sync::Mutex;
 use dictionary::Dictionary;
 
 pub use batch::{Batch, Fetched, Reject};
+pub use coverage::{HeadCoverage, Reading, ReadingKind, WindowDone};
 pub use dossier::{Alike, Dossier, Habits};
 pub use events::{EventRow, Stretch, arrived_after, in_time_order};
 pub use names::{KnownIdentity, Names};
+pub use reconciled::Compared;
 pub use sources::{Head, Tally};
 
 /// Why the database could not be used.

@@ -7,7 +7,7 @@ use super::timeline::{Entry, Timeline};
 use crate::diagnose::{Card, Cause, Step, Who};
 use crate::model::{Incident, IncidentId, IncidentState, NamedIdentity, ResolvedBy, Severity};
 
-/// An incident as lists show it.
+/// An incident as lists show it: all of it follows from the events, the rules and what people did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct IncidentRow {
     pub id: IncidentId,
@@ -22,7 +22,6 @@ pub struct IncidentRow {
     pub started_at: DateTime<Utc>,
     pub detected_at: DateTime<Utc>,
     pub last_seen_at: DateTime<Utc>,
-    pub opened_at: DateTime<Utc>,
     pub acknowledged_at: Option<DateTime<Utc>>,
     pub acknowledged_by: Option<String>,
     pub resolved_at: Option<DateTime<Utc>>,
@@ -47,7 +46,6 @@ impl From<&Incident> for IncidentRow {
             started_at: incident.started_at,
             detected_at: incident.detected_at,
             last_seen_at: incident.last_seen_at,
-            opened_at: incident.opened_at,
             acknowledged_at: incident.acknowledged_at,
             acknowledged_by: incident.acknowledged_by.clone(),
             resolved_at: incident.resolved_at,
@@ -63,6 +61,8 @@ impl From<&Incident> for IncidentRow {
 struct Shown<'a> {
     #[serde(flatten)]
     incident: IncidentRow,
+    /// When the program first had it, by its own clock.
+    opened_at: DateTime<Utc>,
     what: &'a str,
     who: &'a [Who],
     unusual: &'a [String],
@@ -76,6 +76,7 @@ struct Shown<'a> {
 fn shown<'a>(card: &'a Card, timeline: Option<&'a [Entry]>) -> Shown<'a> {
     Shown {
         incident: IncidentRow::from(&card.incident),
+        opened_at: card.incident.opened_at,
         what: &card.what,
         who: &card.who,
         unusual: &card.unusual,

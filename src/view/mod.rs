@@ -23,7 +23,7 @@ pub mod text;
 
 pub use json::IncidentRow;
 pub use lists::{DeliveryRow, RuleRow, rules};
-pub use phrase::clean;
+pub use phrase::{clean, moment};
 pub use style::Style;
 pub use table::{ListRow, Shown, table};
 pub use timeline::{ClockOf, Entry, EntryKind, Timeline, timeline};

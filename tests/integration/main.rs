@@ -8,15 +8,31 @@ mod architecture;
 mod commands;
 /// Published records, where they are at hand.
 mod corpus;
+/// What was read, what was not, and that late records are found.
+mod coverage;
+/// Killed at any instruction, it finishes what it began.
+mod crash;
 /// Findings are a pure function of events and rules, against an evaluator that knows no shortcuts.
 mod detect;
+/// The documents tell what is so.
+mod documents;
 /// The Graph source against a Graph on loopback.
 mod graph;
+/// Files that would fill the memory or the disk, or that change while they are read.
+mod hostile;
+/// An evaluator that looks at the whole history at once.
+mod oracle;
+/// By file or by poll, in any order and form: the same findings and incidents.
+mod path;
 /// The program, run as a person runs it.
 mod program;
 /// Every rule file is complete, and passes its own tests.
 mod rules;
-/// What is told arrives at a real mail server and a real receiver, once.
+/// When silence is an incident.
+mod silence;
+/// What is told arrives: at a real mail server, and at the reference verifier of Standard Webhooks.
 mod told;
-/// Every wrong input gets a sentence and its exit code.
+/// A simulated tenant, and what of a database may not depend on how its records came.
+mod world;
+/// Whatever is wrong is told in a sentence, with the exit code that fits.
 mod wrong;

@@ -83,9 +83,12 @@ fn every_rule_that_a_rule_names_exists() {
     let files = rule_files();
     for (name, text) in &files {
         let rule = document(text);
-        for list in
-            [&rule["correlation"]["rules"], ours(&rule, "broken_by"), ours(&rule, "learn_from")]
-        {
+        for list in [
+            &rule["correlation"]["rules"],
+            ours(&rule, "broken_by"),
+            ours(&rule, "learn_from"),
+            ours(&rule, "of"),
+        ] {
             for other in texts(list) {
                 assert!(files.contains_key(other), "{name} names `{other}`, which is no rule");
             }
@@ -149,9 +152,12 @@ fn a_building_block_is_what_other_rules_build_on() {
     let mut named = BTreeSet::new();
     for text in files.values() {
         let rule = document(text);
-        for list in
-            [&rule["correlation"]["rules"], ours(&rule, "broken_by"), ours(&rule, "learn_from")]
-        {
+        for list in [
+            &rule["correlation"]["rules"],
+            ours(&rule, "broken_by"),
+            ours(&rule, "learn_from"),
+            ours(&rule, "of"),
+        ] {
             named.extend(texts(list).into_iter().map(str::to_owned));
         }
     }

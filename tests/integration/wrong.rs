@@ -409,3 +409,30 @@ async fn a_source_that_lets_nobody_in_is_a_sentence_and_a_failure() {
         ],
     );
 }
+
+#[test]
+fn what_is_wrong_in_tables_and_within_them_is_told_together() {
+    let place = Place::new();
+    place.write(
+        "signinel.toml",
+        format!(
+            "[[source]]\nkind = \"graph\"\nname = \"prod\"\ntenent_id = \"a\"\ninterval = \"soon\"\n\
+             [[channel]]\nkind = \"webhok\"\nname = \"one\"\n\
+             [[channel]]\nkind = \"webhook\"\nname = \"two\"\nurl = \"ftp://x.example\"\nsecret = \"{SIGNING}\"\n\
+             [[route]]\nchannels = [\"nobody\"]\n"
+        ),
+    );
+    let words = [
+        "`tenent_id` is not known here; did you mean `tenant_id`?",
+        "`tenant_id` is missing",
+        "`soon` is not a span of time",
+        "no channel named `nobody`",
+        "webhok",
+        "`url` does not begin with https",
+    ];
+    for args in ["run --once", "import x.json"] {
+        place.run(args).says(2, &words);
+    }
+    place.run("doctor --offline").says(1, &words);
+    assert!(!place.path("signinel.db").exists() || place.run("incidents list").code == 0);
+}

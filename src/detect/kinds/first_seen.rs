@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::window::{Mark, absorb, begin};
-use super::{Occurrence, Role};
+use super::{Fold, Occurrence, Role};
 use crate::model::Draft;
 
 /// Values of one group that are remembered. A group that shows more is new all the time: nothing is
@@ -33,14 +33,18 @@ pub struct State {
     open: Vec<(String, Draft)>,
 }
 
-impl State {
-    pub(super) fn open(&self) -> Vec<&Draft> {
-        self.open.iter().map(|(_, draft)| draft).collect()
-    }
-}
+impl Fold for FirstSeen {
+    type State = State;
 
-impl FirstSeen {
-    pub(super) fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
+    fn name(&self) -> &'static str {
+        "first_seen"
+    }
+
+    fn open(&self, state: &State) -> Vec<Draft> {
+        state.open.iter().map(|(_, draft)| draft.clone()).collect()
+    }
+
+    fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
         let over = |draft: &Draft| draft.started_at.saturating_add(self.timespan) <= event.at;
         closed.extend(state.open.extract_if(.., |(_, draft)| over(draft)).map(|(_, draft)| draft));
         let first_at = *state.first_at.get_or_insert(event.at);
@@ -49,7 +53,9 @@ impl FirstSeen {
         }
         state.events = (state.events + 1).min(self.learn_events);
     }
+}
 
+impl FirstSeen {
     fn value(&self, state: &mut State, event: &Occurrence<'_>, known_for: i64) {
         let mark = Mark::from(event);
         if let Some((_, draft)) = state.open.iter_mut().find(|(value, _)| *value == event.value) {

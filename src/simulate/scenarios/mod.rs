@@ -30,6 +30,8 @@ pub use family::{Family, Scenarios, UnknownScenario};
 const IDENTITIES_EACH: usize = 40;
 /// Rules that learn know nobody before a week is over; one day to spare.
 const LEARNING: i64 = 8 * DAY;
+/// Silence after which even a workload that asks once a day is missed.
+const PATIENCE: i64 = 4 * DAY;
 
 /// A plot with its cast and its hour.
 #[derive(Debug)]
@@ -163,7 +165,8 @@ impl Stories {
         error_codes.sort_unstable();
         error_codes.dedup();
         let learnt = story.at - self.stretch.start >= LEARNING;
-        let expected = || plot.rules.iter().filter(|rule| learnt || !rule.learns);
+        let is_seen = !plot.is_silent || self.stretch.end - story.at >= PATIENCE;
+        let expected = || plot.rules.iter().filter(|rule| is_seen && (learnt || !rule.learns));
         let recovered = act.attempts.iter().filter(|attempt| attempt.mark == Mark::Recovered);
         let last = if plot.is_silent { self.stretch.end } else { story.at };
         Some(Label {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use azure_core::credentials::{AccessToken, TokenCredential};
-use azure_core::http::ClientOptions;
+use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions};
 use azure_identity::{
     AzureCliCredential, AzureCliCredentialOptions, ClientAssertionCredential,
     ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
@@ -13,10 +13,12 @@ use azure_identity::{
     WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
 
+use super::answer;
 use super::certificate::Assertions;
 use super::cloud::Cloud;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Secret;
+use crate::sources::FetchError;
 
 /// A login service that hangs must not hang the source.
 const TOKEN_WITHIN: Duration = Duration::from_mins(1);
@@ -104,8 +106,16 @@ impl Credential {
         cloud: Cloud,
     ) -> azure_core::Result<Arc<dyn TokenCredential>> {
         crate::sources::tls::provider();
-        let client_options =
-            || ClientOptions { cloud: Some(Arc::new(cloud.configuration())), ..Default::default() };
+        // Whoever asks for a page asks again later; here it is enough to bridge a hiccup.
+        let retry = RetryOptions::exponential(ExponentialRetryOptions {
+            max_retries: 3,
+            ..ExponentialRetryOptions::default()
+        });
+        let client_options = || ClientOptions {
+            cloud: Some(Arc::new(cloud.configuration())),
+            retry: retry.clone(),
+            ..Default::default()
+        };
         Ok(match self {
             Self::ManagedIdentity(which) => {
                 ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
@@ -188,18 +198,22 @@ impl Tokens {
         Self { credential, scope, clock, last, remedy: settings.remedy(), secret }
     }
 
-    /// A token that holds now. The error is a sentence that says what to do.
-    pub(super) async fn get(&self) -> Result<azure_core::credentials::Secret, String> {
+    /// A token that holds now. The SDK itself asks again a few times, so what it gives up is not asked
+    /// for again at once.
+    pub(super) async fn get(&self) -> Result<azure_core::credentials::Secret, FetchError> {
         let scopes = [self.scope.as_str()];
         let asked = self.credential.get_token(&scopes, None);
-        let reason = match tokio::time::timeout(TOKEN_WITHIN, asked).await {
-            Ok(Ok(token)) => {
-                *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
-                return Ok(token.token);
-            }
-            Ok(Err(error)) => self.shown(&error),
-            Err(_) => format!("no answer within {} s", TOKEN_WITHIN.as_secs()),
-        };
+        let (reason, failed): (String, fn(String) -> FetchError) =
+            match tokio::time::timeout(TOKEN_WITHIN, asked).await {
+                Ok(Ok(token)) => {
+                    *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
+                    return Ok(token.token);
+                }
+                Ok(Err(error)) => (self.shown(&error), answer::permanent),
+                Err(_) => {
+                    (format!("no answer within {} s", TOKEN_WITHIN.as_secs()), answer::transient)
+                }
+            };
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let now = self.clock.now().timestamp();
         if let Some(token) = last.filter(|last| last.expires_on.unix_timestamp() - now > LEAST_LEFT)
@@ -207,7 +221,7 @@ impl Tokens {
             tracing::warn!(reason, "cannot renew the token; the one at hand still holds");
             return Ok(token.token);
         }
-        Err(format!("no token for `{}`: {reason}; {}", self.scope, self.remedy))
+        Err(failed(format!("no token for `{}`: {reason}; {}", self.scope, self.remedy)))
     }
 
     /// Lets go of a token that was refused.
@@ -218,9 +232,17 @@ impl Tokens {
     fn shown(&self, error: &azure_core::Error) -> String {
         let text = error.to_string();
         // The SDK closes with a link to its own troubleshooting.
-        let said = text.split("\nTo troubleshoot").next().unwrap_or_default();
+        let mut said = text.split("\nTo troubleshoot").next().unwrap_or_default().to_owned();
+        // What went wrong in the end, such as "Connection refused", lies innermost.
+        let causes =
+            std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+        if let Some(innermost) = causes.last().map(ToString::to_string)
+            && !said.contains(&innermost)
+        {
+            said = format!("{said} ({innermost})");
+        }
         let secrets: Vec<&str> = self.secret.iter().map(Secret::expose).collect();
-        super::answer::quoted(said, &secrets)
+        answer::quoted(&said, &secrets)
     }
 }
 
@@ -280,7 +302,7 @@ mod tests {
         clock.advance(TimeDelta::seconds(280));
         assert_eq!(tokens.get().await.unwrap().secret(), "a token");
         clock.advance(TimeDelta::seconds(10));
-        let told = tokens.get().await.unwrap_err();
+        let told = tokens.get().await.unwrap_err().to_string();
         assert!(told.contains("AADSTS7000215") && told.contains("client secret has not ended"));
         assert!(!told.contains("hunter2") && !told.contains("troubleshoot"), "{told}");
     }
@@ -301,7 +323,7 @@ mod tests {
         let clock = Arc::new(FixedClock::at(DateTime::from_timestamp(START, 0).unwrap()));
         let login = Arc::new(Login::default());
         login.hangs.store(true, Ordering::Relaxed);
-        let told = tokens(&login, &clock).get().await.unwrap_err();
+        let told = tokens(&login, &clock).get().await.unwrap_err().to_string();
         assert!(told.contains("no answer within 60 s"), "{told}");
     }
 }
