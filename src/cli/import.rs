@@ -135,6 +135,11 @@ async fn answer(
     if rejected > imported.rejected.len() as u64 {
         text.push_str("  and more: `signinel rejects list` shows them all\n");
     }
+    if read == 0 && imported.files > 0 {
+        text.push_str(
+            "  nothing was in it: look whether the export has ended, and is of the right time\n",
+        );
+    }
     writeln!(text, "{}, {}", counted(findings, "finding"), counted(incidents, "incident"))?;
     if incidents > 0 {
         text.push_str("\nNext: signinel incidents list\n");

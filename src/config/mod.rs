@@ -1,6 +1,7 @@
 //! What the operator decides: read from a TOML file and the environment, all faults reported at once.
 
 mod environment;
+mod known;
 mod secret;
 mod section;
 mod span;
@@ -13,6 +14,7 @@ use toml::Table;
 
 use crate::model::Severity;
 
+pub use known::unknown;
 pub use secret::Secret;
 pub use section::Section;
 pub use span::Span;
@@ -83,6 +85,9 @@ pub struct Route {
     pub categories: Vec<String>,
 }
 
+/// All that a file may hold.
+const TABLES: [&str; 6] = ["source", "channel", "route", "incidents", "retention", "notify"];
+
 /// The whole configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -151,9 +156,10 @@ impl Config {
             retention: decode(&mut file, "retention", &mut faults),
             notify: decode(&mut file, "notify", &mut faults),
         };
-        faults.extend(file.keys().map(|key| {
-            Fault(format!("`{key}` is not known here: tables are source, channel, route, incidents, retention, notify"))
-        }));
+        faults.extend(
+            file.keys()
+                .map(|key| Fault(format!("`{key}` {}", unknown(key, "the tables are", &TABLES)))),
+        );
         config.check_names(&mut faults);
         if faults.is_empty() { Ok(config) } else { Err(Broken { faults, rest: Box::new(config) }) }
     }
@@ -166,9 +172,14 @@ impl Config {
                 }
             }
         }
+        let names: Vec<&str> = self.channels.iter().map(|section| section.name.as_str()).collect();
         for channel in self.routes.iter().flat_map(|route| &route.channels) {
-            if !self.channels.iter().any(|section| section.name == *channel) {
-                faults.push(Fault(format!("[[route]]: there is no channel named `{channel}`")));
+            if !names.contains(&channel.as_str()) {
+                let meant = known::nearest(channel, &names)
+                    .map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+                faults.push(Fault(format!(
+                    "[[route]]: there is no channel named `{channel}`{meant}"
+                )));
             }
         }
     }

@@ -107,7 +107,7 @@ impl Email {
         let timeout = settings.timeout.map_or(Duration::from_secs(30), |span| span.0);
         let server = format!("{}:{port}", settings.host);
         let username = settings.username.clone();
-        let transport = transport(settings, port, timeout)
+        let transport = transport(settings, port, timeout, &section.variable("password"))
             .map_err(|sentence| faults.push(section.fault(sentence)))
             .ok();
         match (from, transport) {
@@ -268,6 +268,7 @@ fn transport(
     settings: Settings,
     port: u16,
     timeout: Duration,
+    variable: &str,
 ) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
     let Settings { host, security, username, password, password_file, ca_file, .. } = settings;
     let password = Secret::pick("password", password, password_file.as_deref())?;
@@ -297,7 +298,9 @@ fn transport(
         }
         (None, None) => builder,
         (Some(_), None) => {
-            return Err("`username` is set and `password` is not: set both or none".to_owned());
+            return Err(format!(
+                "`username` is set and `password` is not: write `password_file`, or set {variable}"
+            ));
         }
         (None, Some(_)) => {
             return Err("`password` is set and `username` is not: set both or none".to_owned());

@@ -154,12 +154,7 @@ impl Store {
             .map_err(failed)?;
         migrations::all().run(&writer).await.map_err(|error| StoreError::Open {
             path: path.display().to_string(),
-            reason: match error {
-                MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
-                    "a newer version of this program wrote it; use that one".to_owned()
-                }
-                other => other.to_string(),
-            },
+            reason: unready(&error),
         })?;
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
@@ -217,8 +212,20 @@ fn unopened(path: &Path, error: &sqlx::Error) -> String {
         "its folder does not exist; make it first".to_owned()
     } else if said.contains("not a database") {
         "the file is no database; name another, which is made where it is absent".to_owned()
+    } else if said.contains("malformed") {
+        format!("{said}; the file is damaged: put back the last copy of it that was whole")
     } else {
         format!("{said}; check that this user may write the file and its folder")
+    }
+}
+
+/// Why a file cannot be brought up to date, and what to do.
+fn unready(error: &MigrateError) -> String {
+    match error {
+        MigrateError::VersionMissing(_) => {
+            "a newer version of this program made it: run that one, or name another file".to_owned()
+        }
+        other => other.to_string(),
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::value::Error as ValueError;
 use toml::{Table, Value};
 
-use crate::config::{Fault, Secret, Section, Span};
+use crate::config::{Fault, Secret, Section, Span, unknown};
 
 /// Takes keys out of a table; what is left at the end is not known.
 pub(super) struct Keys<'a> {
@@ -48,11 +48,7 @@ impl<'a> Keys<'a> {
 
     /// The environment variable that sets a key of this section.
     pub(super) fn variable(&self, key: &str) -> String {
-        let (table, name) = (self.section.table, &self.section.name);
-        format!("SIGNINEL_{table}_{name}_{key}")
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
-            .collect()
+        self.section.variable(key)
     }
 
     pub(super) fn value(&mut self, key: &str) -> Option<Value> {
@@ -184,7 +180,8 @@ impl<'a> Keys<'a> {
     pub(super) fn finish(mut self, known: &str) -> Vec<Fault> {
         let left: Vec<String> = self.table.keys().cloned().collect();
         for key in left {
-            self.fault(&key, &format!("is not known here; the keys are {known}"));
+            let names: Vec<&str> = known.split(", ").collect();
+            self.fault(&key, &unknown(&key, "the keys are", &names));
         }
         self.faults
     }
