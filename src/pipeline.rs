@@ -18,6 +18,9 @@ use crate::store::StoreError;
 /// seen no later than this.
 const TICK: Duration = Duration::from_secs(15);
 
+/// A wait as long as this is said, so that nobody takes it for a hang.
+const SAID_FROM: Duration = Duration::from_secs(5);
+
 /// Reads of a source that fail in a row before [`catch_up`] gives it up.
 const GIVE_UP_AFTER: u32 = 3;
 
@@ -114,6 +117,9 @@ async fn read_to_end(
         failures = if behind.is_empty() { 0 } else { failures + 1 };
         let Some(at) = again_at.filter(|_| failures < GIVE_UP_AFTER) else { return Ok(behind) };
         let wait = (at - app.clock.now()).to_std().unwrap_or_default();
+        if wait >= SAID_FROM {
+            tracing::info!(source = source.name(), until = %at, "waiting after a failure before asking again");
+        }
         if !sleep(wait, stop).await {
             return Ok(Vec::new());
         }

@@ -47,7 +47,8 @@ pub(super) async fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
             sent = delivered.sent,
             retried = delivered.retried,
             dead = delivered.dead,
-            "caught up"
+            "{}",
+            if stop.is_cancelled() { "stopped before it was caught up" } else { "caught up" }
         );
     } else {
         tracing::info!(
