@@ -11,3 +11,6 @@ create table reconciled (
     tries integer not null,
     primary key (source_id, head, hour_at)
 ) strict, without rowid;
+
+-- The findings of a group, of whatever rule.
+create index findings_by_group_alone on findings (group_id);

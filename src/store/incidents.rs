@@ -118,24 +118,25 @@ pub async fn endable(
     quiet_before: i64,
 ) -> Result<Vec<Subject>, StoreError> {
     let rows: Vec<String> = sqlx::query_scalar(
-        "with fresh as (select identity_id, max(created_at) as latest, min(created_at) as earliest \
+        "with fresh as materialized (select identity_id, max(created_at) as latest, min(created_at) as earliest \
            from events not indexed where seq > $1 group by identity_id), \
-         reach as (select identity_id, latest, earliest from fresh \
+         reach as materialized (select identity_id, latest, earliest from fresh \
            union all select n.id, f.latest, f.earliest from fresh f \
              cross join identities i on i.id = f.identity_id \
              cross join identities n indexed by identities_by_name \
                on n.name = i.name and n.tenant_id = i.tenant_id and n.id <> i.id \
-             where i.name <> '') \
+             where i.name <> ''), \
+         members as materialized (select i.subject, i.last_seen_at, i.resolved_at, named.value as identity_id \
+           from incidents i cross join findings f on f.incident_id = i.id \
+             cross join json_each(f.evidence, '$.identities') named \
+           where i.identity_id is null and i.merged_into is null \
+             and i.last_seen_at < (select max(latest) from fresh) \
+             and (i.resolved_at is null or i.resolved_at > (select min(earliest) from fresh))) \
          select distinct i.subject from incidents i join reach r on r.identity_id = i.identity_id \
            where i.merged_into is null and r.latest > i.last_seen_at \
            and (i.resolved_at is null or i.resolved_at > r.earliest) \
-         union select i.subject from incidents i cross join findings f on f.incident_id = i.id \
-             cross join json_each(f.evidence, '$.identities') named \
-             cross join reach r on r.identity_id = named.value \
-           where i.identity_id is null and i.merged_into is null \
-           and i.last_seen_at < (select max(latest) from fresh) \
-           and (i.resolved_at is null or i.resolved_at > (select min(earliest) from fresh)) \
-           and r.latest > i.last_seen_at and (i.resolved_at is null or i.resolved_at > r.earliest) \
+         union select m.subject from members m cross join reach r on r.identity_id = m.identity_id \
+           where r.latest > m.last_seen_at and (m.resolved_at is null or m.resolved_at > r.earliest) \
          union select subject from incidents \
            where resolved_at is null and merged_into is null and last_seen_at <= $2",
     )
