@@ -39,10 +39,7 @@ pub async fn evaluate(
     now: DateTime<Utc>,
     progress: impl FnMut(u64),
 ) -> Result<Evaluated, StoreError> {
-    let mut detector = app.detector.lock().await;
-    let found = detector.run(&app.store, now, progress).await?;
-    let mut grouped = incidents::run(&app.store, &app.facts, &app.config.incidents, now).await?;
-    grouped += incidents::watch(&app.store, now).await?;
+    let (found, grouped) = find(app, now, progress).await?;
     let planned = app.outbox.plan(&app.store, &app.rulebook, &app.catalogue, now).await?;
     Ok(Evaluated { found, grouped, planned })
 }
@@ -53,12 +50,20 @@ pub async fn evaluate_untold(
     now: DateTime<Utc>,
     progress: impl FnMut(u64),
 ) -> Result<Evaluated, StoreError> {
-    let mut detector = app.detector.lock().await;
-    let found = detector.run(&app.store, now, progress).await?;
-    let mut grouped = incidents::run(&app.store, &app.facts, &app.config.incidents, now).await?;
-    grouped += incidents::watch(&app.store, now).await?;
+    let (found, grouped) = find(app, now, progress).await?;
     app.outbox.plan_nothing(&app.store, now).await?;
     Ok(Evaluated { found, grouped, planned: Planned::default() })
+}
+
+async fn find(
+    app: &App,
+    now: DateTime<Utc>,
+    progress: impl FnMut(u64),
+) -> Result<(Found, Grouped), StoreError> {
+    let found = app.detector.lock().await.run(&app.store, now, progress).await?;
+    let mut grouped = incidents::run(&app.store, &app.facts, &app.config.incidents, now).await?;
+    grouped += incidents::watch(&app.store, now).await?;
+    Ok((found, grouped))
 }
 
 /// Why a walk to the end did not get there.

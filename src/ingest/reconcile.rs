@@ -63,12 +63,12 @@ pub(super) async fn compare(
         Err(error) => return Ok(Err(error)),
     };
     let (store, source) = (poll.store, poll.source);
-    let held = store.counted(head, hour).await?;
+    let ours = store.counted(head, hour).await?;
     let before = store.compared(source.name(), head, hour).await?;
     let compared = Compared {
         hour,
         counted: counted.iter().map(|summary| summary.count).sum(),
-        missing: missing(&counted, &held),
+        missing: missing(&counted, &ours),
         tries: before.map_or(0, |before| before.tries).saturating_add(1),
     };
     store.set_compared((source.name(), source.kind()), head, compared, poll.now).await?;

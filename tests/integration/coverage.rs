@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use signinel::clock::{Clock, FixedClock};
@@ -20,22 +19,9 @@ use signinel::store::Store;
 use signinel::store::gaps::GapState;
 use tokio_util::sync::CancellationToken;
 
+use crate::given::Given;
+
 const HEAD: &str = "managedIdentity";
-
-#[derive(Debug)]
-struct Given(String);
-
-#[async_trait]
-impl TokenCredential for Given {
-    async fn get_token(
-        &self,
-        _: &[&str],
-        _: Option<TokenRequestOptions<'_>>,
-    ) -> azure_core::Result<AccessToken> {
-        let ends = azure_core::time::OffsetDateTime::from_unix_timestamp(4_102_444_800).unwrap();
-        Ok(AccessToken::new(self.0.clone(), ends))
-    }
-}
 
 /// A Graph that can be told to refuse.
 struct Moody {

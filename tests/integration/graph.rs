@@ -4,12 +4,10 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::http::header::{LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -19,23 +17,9 @@ use signinel::sources::graph::{Graph, Settings};
 use signinel::sources::{Ask, FetchError, Source};
 use signinel::standin::graph::{Faults, GraphStandin, Options, Running, Shown};
 
+use crate::given::Given;
+
 const HEAD: &str = "managedIdentity";
-
-#[derive(Debug)]
-struct Given(String);
-
-#[async_trait]
-impl TokenCredential for Given {
-    async fn get_token(
-        &self,
-        scopes: &[&str],
-        _: Option<TokenRequestOptions<'_>>,
-    ) -> azure_core::Result<AccessToken> {
-        assert_eq!(scopes, ["https://graph.microsoft.com/.default"]);
-        let ends = azure_core::time::OffsetDateTime::from_unix_timestamp(4_102_444_800).unwrap();
-        Ok(AccessToken::new(self.0.clone(), ends))
-    }
-}
 
 /// A source for an endpoint. Each test has a tenant of its own, so that none shares a budget.
 fn source(tenant: &str, endpoint: &str, token: &str, more: &str) -> Graph {

@@ -16,6 +16,8 @@ mod crash;
 mod detect;
 /// The documents tell what is so.
 mod documents;
+/// A credential that has its token already.
+mod given;
 /// The Graph source against a Graph on loopback.
 mod graph;
 /// Files that would fill the memory or the disk, or that change while they are read.
