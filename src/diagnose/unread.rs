@@ -87,7 +87,7 @@ fn causes(gaps: &[Gap]) -> Vec<Cause> {
         let (sentence, confidence) = if gap.reason.is_empty() {
             ("The program was not running, or could not keep up.".to_owned(), Confidence::Medium)
         } else {
-            (format!("The source answered: {}", gap.reason), Confidence::High)
+            (format!("The last attempt ended with: {}", gap.reason), Confidence::High)
         };
         if causes.iter().all(|cause| cause.sentence != sentence) {
             causes.push(Cause { sentence, because: Vec::new(), confidence });

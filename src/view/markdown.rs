@@ -49,7 +49,9 @@ fn answers(card: &Card) -> Vec<String> {
     ];
     section(&mut lines, "What happened");
     lines.push(inline(&card.what));
-    lines.extend([String::new(), "## Who".to_owned()]);
+    if !card.who.is_empty() {
+        lines.extend([String::new(), "## Who".to_owned()]);
+    }
     for who in &card.who {
         lines.extend(["", "| | |", "|---|---|"].map(str::to_owned));
         let rows = ids(who).into_iter();

@@ -126,7 +126,9 @@ pub(super) fn ending(incident: &Incident) -> Option<String> {
 fn answers(page: &mut Page<'_>, card: &Card) {
     page.heading("What happened");
     page.paragraph(INDENT, "", &card.what);
-    page.heading("Who");
+    if !card.who.is_empty() {
+        page.heading("Who");
+    }
     for (place, who) in card.who.iter().enumerate() {
         if place > 0 {
             page.blank();
