@@ -234,7 +234,11 @@ impl Score {
             let detections = claims.iter().filter(|claim| claim.tells_of(label));
             if let Some(at) = detections.map(|claim| claim.detected_at).min() {
                 family.found += 1;
-                family.claims += claims.iter().filter(|claim| claim.is_of(label)).count();
+                let is_its_own = |claim: &&Claim| {
+                    claim.tells_of(label)
+                        || claim.is_of(label) && !labels.iter().any(|other| claim.tells_of(other))
+                };
+                family.claims += claims.iter().filter(is_its_own).count();
                 family.delays.push(at - label.started_at);
             }
         }

@@ -90,7 +90,7 @@ impl App {
         Ok(Self {
             clock,
             store,
-            facts: rule_facts(&rulebook),
+            facts: rulebook.facts(),
             rulebook,
             catalogue,
             sources,
@@ -136,19 +136,4 @@ pub fn read_catalogue(folder: Option<&Path>) -> Result<Catalogue, BuildError> {
         Some(file) => Ok(Catalogue::load(&file)?),
         None => Ok(Catalogue::shipped()),
     }
-}
-
-fn rule_facts(rulebook: &Rulebook) -> BTreeMap<String, RuleFacts> {
-    rulebook
-        .rules
-        .values()
-        .map(|rule| {
-            let facts = RuleFacts {
-                title: rule.text.title.clone(),
-                level: rule.level,
-                category: rule.category.clone(),
-            };
-            (rule.name.clone(), facts)
-        })
-        .collect()
 }

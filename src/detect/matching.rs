@@ -208,11 +208,7 @@ impl Matcher {
     /// Whether the groups of a rule are each of one identity.
     #[must_use]
     pub fn is_by_identity(&self, rule: usize) -> bool {
-        self.rules[rule]
-            .group_by
-            .iter()
-            .filter(|key| key.by_rule.is_empty())
-            .any(|key| matches!(key.field, Field::Identity | Field::ServicePrincipalId))
+        self.rules[rule].is_by_identity()
     }
 
     /// An event as the fold of a rule takes it.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::fields::Field;
 use super::kind_of::{SECOND, kind};
 use super::kinds::{Condition, EventCount, Kind};
-use crate::model::Severity;
+use crate::model::{RuleFacts, Severity};
 
 /// What is under `signinel:` in a rule file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -38,6 +38,10 @@ pub struct Extension {
     /// The shortest silence that is found, and the longest that would have to be waited for.
     pub at_least: Option<String>,
     pub at_most: Option<String>,
+    /// Whether findings of several groups are of one matter where they lie near each other.
+    pub across_groups: bool,
+    /// Rules whose findings are symptoms of what this one finds.
+    pub hides: Vec<String>,
     pub why: String,
     pub first_steps: Vec<String>,
     pub unknown: Vec<String>,
@@ -129,6 +133,10 @@ pub struct Rule {
     pub group_by: Vec<GroupKey>,
     /// The field whose values are counted, for kinds that have one.
     pub value: Option<Field>,
+    /// Whether findings of several groups are of one matter where they lie near each other.
+    pub across_groups: bool,
+    /// Rules whose findings, of the same codes at the same time, are symptoms of what this one finds.
+    pub hides: Vec<String>,
     pub text: RuleText,
     pub tests: Vec<RuleTest>,
     /// Changes whenever something changes that decides what it finds.
@@ -169,6 +177,14 @@ pub(super) fn correlation(
         ));
     }
     faults.extend(misfits(kind.as_ref(), value, extension, faults.is_empty()));
+    let is_by_identity = is_by_identity(&group_by);
+    for (key, is_set) in
+        [("across_groups", extension.across_groups), ("hides", !extension.hides.is_empty())]
+    {
+        if is_set && is_by_identity {
+            faults.push(format!("`{key}` is for rules that are not grouped by an identity"));
+        }
+    }
     let text = RuleText {
         title: rule.title.clone(),
         status: status(rule.status).to_owned(),
@@ -191,6 +207,8 @@ pub(super) fn correlation(
             of: extension.of.clone(),
             group_by,
             value,
+            across_groups: extension.across_groups,
+            hides: extension.hides.clone(),
             text,
             tests: extension.tests.clone(),
             fingerprint: String::new(),
@@ -247,6 +265,8 @@ pub(super) fn standalone(detection: &Detection) -> Rule {
         of: Vec::new(),
         group_by: [Field::TenantId, Field::Identity].map(GroupKey::plain).to_vec(),
         value: None,
+        across_groups: false,
+        hides: Vec::new(),
         text: RuleText {
             title: rule.title.clone(),
             status: status(rule.status).to_owned(),
@@ -271,6 +291,13 @@ fn value_field(rule: &CorrelationRule, faults: &mut Vec<String>) -> Option<Field
     }
     // An identity is one value, though a group of it is of its tenant, too.
     fields(names, "condition.field", faults).pop()
+}
+
+fn is_by_identity(group_by: &[GroupKey]) -> bool {
+    group_by
+        .iter()
+        .filter(|key| key.by_rule.is_empty())
+        .any(|key| matches!(key.field, Field::Identity | Field::ServicePrincipalId))
 }
 
 /// The keys of `group-by`; a name that `aliases` gives means another field for each rule.
@@ -344,6 +371,24 @@ impl Rule {
     #[must_use]
     pub fn kind_name(&self) -> &'static str {
         if self.counted == [self.name.as_str()] { "detection" } else { self.kind.name() }
+    }
+
+    /// Whether each of its groups is of one identity.
+    #[must_use]
+    pub fn is_by_identity(&self) -> bool {
+        is_by_identity(&self.group_by)
+    }
+
+    /// What later stages need to know of it.
+    #[must_use]
+    pub fn facts(&self) -> RuleFacts {
+        RuleFacts {
+            title: self.text.title.clone(),
+            level: self.level,
+            category: self.category.clone(),
+            across_groups: self.across_groups,
+            hides: self.hides.clone(),
+        }
     }
 
     /// Every detection it refers to.

@@ -10,7 +10,7 @@ use rsigma_parser::{Detection as Tree, FilterRule, parse_sigma_yaml};
 
 use super::fields::Field;
 use super::rule::{self, Detection, Rule};
-use crate::model::EventId;
+use crate::model::{EventId, RuleFacts};
 
 /// The rules that come with the program.
 static DEFAULT_RULES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules");
@@ -74,6 +74,12 @@ impl Rulebook {
             reading.file(file, text);
         }
         reading.finish()
+    }
+
+    /// What later stages need to know of each rule that finds, by its name.
+    #[must_use]
+    pub fn facts(&self) -> BTreeMap<String, RuleFacts> {
+        self.rules.iter().map(|(name, rule)| (name.clone(), rule.facts())).collect()
     }
 
     /// The name a correlation means: a rule may be referred to by name, id or title.

@@ -5,7 +5,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::stage::Grouped;
 use crate::model::{COVERAGE, Incident, IncidentId, ResolvedBy, Severity};
 use crate::store::gaps::{self, Blind, Gap, GapState};
-use crate::store::incidents::{self as rows, Subject};
+use crate::store::incidents as rows;
+use crate::store::subjects::Subject;
 use crate::store::{Store, StoreError, Writing};
 
 /// A gap without a failure is being read at this moment; only one that takes so long is told.

@@ -6,9 +6,12 @@
 mod actions;
 mod coverage;
 mod describe;
+mod endings;
 mod grouping;
 mod lifecycle;
+mod notes;
 mod stage;
+mod symptoms;
 
 pub use actions::{ActionError, acknowledge, resolve};
 pub use coverage::watch;

@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::describe::{Describing, add};
+use super::describe::{Describing, Members};
 use super::grouping::{Piece, gather};
-use super::lifecycle::{end, end_by_events};
+use super::lifecycle::end;
+use super::notes::{ending, opening};
+use super::symptoms::{Causes, slack};
 use crate::config::IncidentsConfig;
-use crate::model::{Incident, IncidentId, ResolvedBy, RuleFacts, believable};
-use crate::store::incidents::{self as rows, IncidentFinding, Subject};
+use crate::model::{FindingId, Incident, IncidentId, ResolvedBy, RuleFacts, believable};
+use crate::store::incidents::{self as rows, IncidentFinding};
 use crate::store::stages;
-use crate::store::{Names, Store, StoreError, Writing, micros, time};
+use crate::store::subjects::{self, Across, Subject};
+use crate::store::{Names, Store, StoreError, Writing, time};
 
 /// What a walk of the stage did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,19 +47,30 @@ pub async fn run(
     let latest_at = believable(latest_at, now);
     let quiet_before =
         latest_at.saturating_sub(i64::try_from(config.quiet_for.0.as_micros()).unwrap_or(i64::MAX));
+    let across: Across<'_> = rules
+        .iter()
+        .filter(|(_, rule)| rule.across_groups)
+        .map(|(name, _)| name.as_str())
+        .collect();
     let mut subjects: BTreeSet<Subject> =
-        rows::ungrouped(&mut writing).await?.into_iter().collect();
-    subjects.extend(rows::endable(&mut writing, seen, quiet_before).await?);
+        subjects::ungrouped(&mut writing, &across).await?.into_iter().collect();
+    subjects.extend(subjects::endable(&mut writing, seen, quiet_before).await?);
+    let mut names = Names::default();
+    let causes = Causes::load(&mut writing, &mut names, rules, &across, slack(config)).await?;
     let mut stage = Stage {
         writing,
         rules,
+        across,
+        causes,
         config,
         now,
         latest_at: time(latest_at),
-        names: Names::default(),
+        names,
+        taken_in: BTreeMap::new(),
         grouped: Grouped::default(),
     };
-    for subject in subjects {
+    // Those that may take in others come before those.
+    for subject in stage.with_related(subjects).await? {
         stage.subject(subject).await?;
     }
     stages::set_stage_seen(&mut stage.writing, "incidents", last_seq).await?;
@@ -65,64 +79,98 @@ pub async fn run(
     Ok(grouped)
 }
 
-/// The category of rules that find silence.
-const ABSENCE: &str = "absence";
-
-struct Stage<'a> {
-    writing: Writing,
-    rules: &'a BTreeMap<String, RuleFacts>,
-    config: &'a IncidentsConfig,
-    now: DateTime<Utc>,
-    latest_at: DateTime<Utc>,
-    names: Names,
-    grouped: Grouped,
+pub(super) struct Stage<'a> {
+    pub(super) writing: Writing,
+    pub(super) rules: &'a BTreeMap<String, RuleFacts>,
+    pub(super) across: Across<'a>,
+    pub(super) causes: Causes<'a>,
+    pub(super) config: &'a IncidentsConfig,
+    pub(super) now: DateTime<Utc>,
+    pub(super) latest_at: DateTime<Utc>,
+    pub(super) names: Names,
+    /// Incidents whose findings are symptoms, and the incident of the cause.
+    pub(super) taken_in: BTreeMap<IncidentId, IncidentId>,
+    pub(super) grouped: Grouped,
 }
 
 impl Stage<'_> {
+    /// The subjects given, and those that share a cause or a symptom with them.
+    async fn with_related(
+        &mut self,
+        mut subjects: BTreeSet<Subject>,
+    ) -> Result<BTreeSet<Subject>, StoreError> {
+        let mut open: Vec<Subject> = subjects.iter().copied().collect();
+        while let Some(subject) = open.pop() {
+            let mut related = match subject {
+                Subject::Identity(_) if self.causes.is_empty() => Vec::new(),
+                _ => subjects::held_by(&mut self.writing, subject, &self.across).await?,
+            };
+            if let Subject::Identity(_) = subject {
+                for row in self.findings_of(subject).await? {
+                    related.extend(self.cause_of(&row).await?.map(|(cause, _)| cause));
+                }
+            } else {
+                related.extend(self.symptoms_of(subject).await?.into_iter().map(|(of, _)| of));
+            }
+            open.extend(related.into_iter().filter(|other| subjects.insert(*other)));
+        }
+        Ok(subjects)
+    }
+
+    pub(super) async fn findings_of(
+        &mut self,
+        subject: Subject,
+    ) -> Result<Vec<IncidentFinding>, StoreError> {
+        subjects::findings_of(&mut self.writing, subject, &self.across).await
+    }
+
     async fn subject(&mut self, subject: Subject) -> Result<(), StoreError> {
-        let mut findings = rows::take_findings(&mut self.writing, subject).await?;
+        let mut findings = self.findings_of(subject).await?;
+        subjects::mark_grouped(&mut self.writing, subject, &self.across).await?;
         self.drop_replaced(subject, &mut findings).await?;
+        let symptoms = self.drop_symptoms(subject, &mut findings).await?;
         let mut before: BTreeMap<IncidentId, Incident> =
             rows::of_subject(&mut self.writing, subject)
                 .await?
                 .into_iter()
                 .map(|row| (row.id, row))
                 .collect();
-        let pieces = findings
-            .iter()
-            .map(|row| Piece {
-                id: row.finding.id,
-                rule: row.rule.clone(),
-                started_at: row.finding.draft.started_at,
-                last_at: row.finding.draft.last_at,
-            })
-            .collect();
-        for pieces in gather(pieces, self.config) {
-            let members: Vec<&IncidentFinding> = findings
-                .iter()
-                .filter(|row| pieces.iter().any(|piece| piece.id == row.finding.id))
-                .collect();
+        for pieces in gather(findings.iter().map(piece).collect(), self.config) {
+            let is_mine = |id: FindingId| pieces.iter().any(|piece| piece.id == id);
+            let members = Members {
+                own: findings.iter().filter(|row| is_mine(row.finding.id)).collect(),
+                symptoms: symptoms
+                    .iter()
+                    .filter(|(_, cause)| is_mine(*cause))
+                    .map(|(row, _)| row)
+                    .collect(),
+            };
             let mut known: Vec<IncidentId> =
-                members.iter().filter_map(|row| row.incident_id).collect();
+                members.all().filter_map(|row| row.incident_id).collect();
             known.sort_unstable();
             known.dedup();
             // Of incidents that turn out to be one, the oldest stays.
-            let mut mine = known.into_iter().filter_map(|id| before.remove(&id));
+            let mut mine = known.iter().filter_map(|id| before.remove(id));
             let incident = mine.next();
             let merged: Vec<Incident> = mine.collect();
             let id = self.incident(subject, &members, incident).await?;
             for other in merged {
                 self.merge(other, id).await?;
             }
+            let left = members.symptoms.iter().filter_map(|row| row.incident_id);
+            self.taken_in.extend(left.filter(|old| *old != id).map(|old| (old, id)));
             let ids: Vec<i64> = members
-                .iter()
+                .all()
                 .filter(|row| row.incident_id != Some(id))
                 .map(|row| row.finding.id.0)
                 .collect();
             rows::link(&mut self.writing, &ids, id).await?;
         }
         for (_, incident) in before {
-            self.withdraw(incident).await?;
+            match self.taken_in.get(&incident.id) {
+                Some(into) => self.merge(incident, *into).await?,
+                None => self.withdraw(incident).await?,
+            }
         }
         Ok(())
     }
@@ -131,7 +179,7 @@ impl Stage<'_> {
     async fn incident(
         &mut self,
         subject: Subject,
-        members: &[&IncidentFinding],
+        members: &Members<'_>,
         before: Option<Incident>,
     ) -> Result<IncidentId, StoreError> {
         let mut incident = Describing {
@@ -179,180 +227,16 @@ impl Stage<'_> {
         self.note_changes(subject, &before, &incident).await?;
         Ok(id)
     }
-
-    async fn note_changes(
-        &mut self,
-        subject: Subject,
-        before: &Incident,
-        after: &Incident,
-    ) -> Result<(), StoreError> {
-        let id = after.id;
-        let new_rules: Vec<&str> = after
-            .rules
-            .iter()
-            .filter(|rule| !before.rules.contains(rule))
-            .map(String::as_str)
-            .collect();
-        if after.severity > before.severity || !new_rules.is_empty() {
-            let mut sentence = format!("{} severity, {}", after.severity, sign_ins(after));
-            if !new_rules.is_empty() {
-                sentence.push_str("; met as well: ");
-                sentence.push_str(&new_rules.join(", "));
-            }
-            rows::note(&mut self.writing, id, "grew", &sentence, self.now).await?;
-        }
-        match (before.resolved_at, after.resolved_at) {
-            (Some(_), None) => {
-                self.grouped.reopened += 1;
-                rows::note(&mut self.writing, id, "reopened", "it started again", self.now).await
-            }
-            (was, Some(at)) if was != Some(at) => {
-                self.grouped.resolved += 1;
-                let by = after.resolved_by.unwrap_or(ResolvedBy::Quiet);
-                rows::note(&mut self.writing, id, "resolved", &ending(subject, at, by), self.now)
-                    .await
-            }
-            _ => Ok(()),
-        }
-    }
-
-    async fn merge(&mut self, other: Incident, into: IncidentId) -> Result<(), StoreError> {
-        rows::merge(&mut self.writing, other.id, into).await?;
-        rows::note(
-            &mut self.writing,
-            other.id,
-            "merged",
-            &format!("part of incident {into}"),
-            self.now,
-        )
-        .await?;
-        rows::note(
-            &mut self.writing,
-            into,
-            "merged",
-            &format!("incident {} is part of it", other.id),
-            self.now,
-        )
-        .await
-    }
-
-    /// Nothing of its findings is left.
-    async fn withdraw(&mut self, before: Incident) -> Result<(), StoreError> {
-        if before.resolved_by == Some(ResolvedBy::Withdrawn) {
-            return Ok(());
-        }
-        let after = Incident {
-            resolved_at: Some(self.now),
-            resolved_by: Some(ResolvedBy::Withdrawn),
-            revision: before.revision + 1,
-            ..before
-        };
-        rows::update(&mut self.writing, &after, self.now).await?;
-        rows::note(
-            &mut self.writing,
-            after.id,
-            "withdrawn",
-            "late events showed that nothing was wrong",
-            self.now,
-        )
-        .await
-    }
-
-    /// Whether a finding tells of silence, and whether nothing has ended that yet.
-    fn silence(&self, row: &IncidentFinding) -> Option<bool> {
-        let rule = self.rules.get(&row.rule).filter(|rule| rule.category == ABSENCE);
-        rule.map(|_| row.finding.draft.first_event == row.finding.draft.last_event)
-    }
-
-    /// An identity has not stopped where another of its name went on in time.
-    async fn drop_replaced(
-        &mut self,
-        subject: Subject,
-        findings: &mut Vec<IncidentFinding>,
-    ) -> Result<(), StoreError> {
-        let Subject::Identity(id) = subject else { return Ok(()) };
-        for place in (0..findings.len()).rev() {
-            if self.silence(&findings[place]).is_some() {
-                let draft = &findings[place].finding.draft;
-                let (resources, since) = (draft.resources.as_slice(), draft.started_at);
-                let next = rows::first_good_after(&mut self.writing, id, resources, since).await?;
-                if next.is_some_and(|(at, _)| at <= draft.detected_at) {
-                    findings.remove(place);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn end_by_events(
-        &mut self,
-        subject: Subject,
-        members: &[&IncidentFinding],
-        last_seen_at: DateTime<Utc>,
-    ) -> Result<Option<(DateTime<Utc>, ResolvedBy)>, StoreError> {
-        // Tokens that were given in a strange way are not healed by more tokens.
-        let mut failed = Vec::new();
-        let silences: Vec<bool> = members.iter().filter_map(|row| self.silence(row)).collect();
-        let is_silent = silences.contains(&true);
-        if !is_silent && silences.len() == members.len() {
-            return Ok(Some((last_seen_at, ResolvedBy::Recovered)));
-        }
-        let is_failure = |row: &&&IncidentFinding| {
-            self.silence(row).is_some() || row.finding.draft.codes.keys().any(|code| *code != 0)
-        };
-        for row in members.iter().filter(is_failure) {
-            add(&mut failed, &row.finding.draft.resources);
-        }
-        let is_all_failure = members.iter().all(|row| is_failure(&row));
-        let identities: BTreeSet<i64> = match subject {
-            _ if !is_all_failure => BTreeSet::new(),
-            Subject::Identity(id) => BTreeSet::from([id]),
-            Subject::Group(_) | Subject::Source(_) => {
-                let drafts = members.iter().map(|row| &row.finding.draft);
-                drafts.flat_map(|draft| draft.identities.iter().copied()).collect()
-            }
-        };
-        // Of many it is over when the last of them has signed in again.
-        let mut recovered_at = None;
-        for id in identities {
-            let good = rows::first_good_after(&mut self.writing, id, &failed, micros(last_seen_at))
-                .await?;
-            recovered_at =
-                good.map(|(at, _)| recovered_at.map_or(at, |latest: i64| latest.max(at)));
-            if recovered_at.is_none() {
-                break;
-            }
-        }
-        let recovered_at = recovered_at.map(time);
-        if is_silent {
-            // What is found is the quiet itself, so quiet does not end it.
-            return Ok(recovered_at.map(|at| (at, ResolvedBy::Recovered)));
-        }
-        Ok(end_by_events(last_seen_at, recovered_at, self.latest_at, self.config))
-    }
 }
 
-fn opening(incident: &Incident) -> String {
-    format!("{} severity, {}: {}", incident.severity, sign_ins(incident), incident.title)
-}
-
-fn sign_ins(incident: &Incident) -> String {
-    match incident.event_count {
-        1 => "1 sign-in".to_owned(),
-        count => format!("{count} sign-ins"),
-    }
-}
-
-fn ending(subject: Subject, at: DateTime<Utc>, by: ResolvedBy) -> String {
-    let at = at.format("%Y-%m-%d %H:%M:%S UTC");
-    match by {
-        ResolvedBy::Recovered if matches!(subject, Subject::Group(_)) => {
-            format!("all that it names had signed in again by {at}")
-        }
-        ResolvedBy::Recovered => format!("it signed in again at {at}"),
-        ResolvedBy::Quiet => format!("nothing more came until {at}"),
-        ResolvedBy::Person => format!("resolved by a person at {at}"),
-        ResolvedBy::Merged => format!("it became part of another incident at {at}"),
-        ResolvedBy::Withdrawn => format!("withdrawn at {at}"),
+fn piece(row: &IncidentFinding) -> Piece {
+    let draft = &row.finding.draft;
+    Piece {
+        id: row.finding.id,
+        rule: row.rule.clone(),
+        group_id: row.group_id,
+        started_at: draft.started_at,
+        // Silence is found long after the last that was heard.
+        last_at: draft.last_at.max(draft.detected_at),
     }
 }

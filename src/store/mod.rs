@@ -17,6 +17,7 @@ pub mod judgements;
 
 /// Incidents and what happened to them.
 pub mod incidents;
+pub mod subjects;
 
 /// How far folds have come.
 pub mod checkpoints;

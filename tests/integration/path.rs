@@ -230,6 +230,7 @@ async fn a_record_from_the_future_ends_nothing() {
     let mut later =
         record("func-of-a-wrong-clock", 99, SystemClock.now() + TimeDelta::days(3650), 0);
     later["servicePrincipalId"] = json!("99999999-58c4-4d3b-9a55-3b0a6f3f2a10");
+    later["appId"] = json!("99999999-2f0a-4f1c-b7c5-1d6c3a2e9f41");
     place.write("later.json", later.to_string());
     place.run("import spike.json").says(0, &["1 incident"]);
     place.run("import later.json").says(0, &["1 stored", "1 incident"]);

@@ -184,3 +184,13 @@ async fn every_rule_passes_its_own_tests_on_the_path_that_events_take() {
     assert!(told.is_empty(), "{}", told.join("\n"));
     assert!(ran > 100, "only {ran} tests ran");
 }
+
+#[test]
+fn what_a_rule_hides_is_there() {
+    let book = signinel::detect::Rulebook::embedded().unwrap();
+    let hidden: Vec<&String> = book.rules.values().flat_map(|rule| &rule.hides).collect();
+    assert!(!hidden.is_empty());
+    for name in hidden {
+        assert!(book.rules.contains_key(name), "{name}");
+    }
+}

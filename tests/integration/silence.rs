@@ -31,17 +31,9 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("test.db").display());
         let book = Rulebook::embedded().unwrap();
-        let facts = book.rules.values().map(|rule| {
-            let facts = RuleFacts {
-                title: rule.text.title.clone(),
-                level: rule.level,
-                category: rule.category.clone(),
-            };
-            (rule.name.clone(), facts)
-        });
         Self {
             store: Store::open(&url).await.unwrap(),
-            facts: facts.collect(),
+            facts: book.facts(),
             detector: Detector::new(Matcher::new(&book, CodeClasses::new()).unwrap()),
             ids: 0,
             _folder: folder,

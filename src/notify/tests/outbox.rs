@@ -13,7 +13,8 @@ use crate::notify::{Channel, Message, Outbox, SendError, build, sample};
 use crate::standin::receiver::{Answer, Receiver};
 use crate::store::Store;
 use crate::store::deliveries::{DeliveryFilter, DeliveryState, Resent};
-use crate::store::incidents::{self, Subject};
+use crate::store::incidents;
+use crate::store::subjects::Subject;
 
 /// A database and an outbox over it.
 struct Bench {

@@ -66,11 +66,19 @@ impl Stories {
         }
         let mut free: Vec<usize> = (0..fleet.0.len()).collect();
         let copies = (fleet.0.len() / IDENTITIES_EACH).max(1);
-        for copy in 0..copies {
-            for (order, plot) in PLOTS.iter().enumerate() {
-                if (copy == 0 || plot.repeats) && scenarios.has(plot.family) {
-                    stories.cast(plot, copy * PLOTS.len() + order, copy, fleet, &mut free);
-                }
+        let of_each = |is_crowd: bool| {
+            let plots = move || PLOTS.iter().enumerate();
+            let is_meant = move |plot: &Plot| matches!(plot.cast, Cast::Crowd) == is_crowd;
+            (0..copies).flat_map(move |copy| {
+                plots()
+                    .filter(move |(_, plot)| is_meant(plot))
+                    .map(move |(order, plot)| (copy, order, plot))
+            })
+        };
+        // A crowd is of those whom nothing else befalls: one who is gone meets no outage.
+        for (copy, order, plot) in of_each(false).chain(of_each(true)) {
+            if (copy == 0 || plot.repeats) && scenarios.has(plot.family) {
+                stories.cast(plot, copy * PLOTS.len() + order, copy, fleet, &mut free);
             }
         }
         stories
