@@ -60,6 +60,7 @@ pub struct Matcher {
     /// What decides the group under a rule, for each grouping that its aliases make.
     group_parts: Vec<Vec<Parts>>,
     wards: Vec<Ward>,
+    reads_own: bool,
     codes: CodeClasses,
     /// Verdicts forgotten because there were too many.
     pub evicted: u64,
@@ -118,8 +119,13 @@ impl Matcher {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let group_parts = rules.iter().map(groupings).collect();
-        Ok(Self { rules, group_parts, wards, codes, evicted: 0 })
+        let group_parts: Vec<Vec<Parts>> = rules.iter().map(groupings).collect();
+        let wards: Vec<Ward> = wards;
+        let values = rules.iter().filter_map(|rule| rule.value).map(Field::part);
+        let read = wards.iter().map(|ward| ward.parts).chain(group_parts.iter().flatten().copied());
+        let reads_own = values.fold(Parts::default(), Parts::with).has(Part::Own)
+            || read.into_iter().any(|parts| parts.has(Part::Own));
+        Ok(Self { rules, group_parts, wards, reads_own, codes, evicted: 0 })
     }
 
     /// What the catalogue says of a code.
@@ -211,9 +217,9 @@ impl Matcher {
         self.rules[rule].is_by_identity()
     }
 
-    /// An event as the fold of a rule takes it.
-    #[must_use]
-    pub fn occurrence<'e>(&self, hit: Hit, row: &'e EventRow, names: &'e Names) -> Occurrence<'e> {
+    /// The value of the rule's field, for kinds that have one; empty where absent. For kinds with deadlines, the
+    /// feed that the event came by.
+    pub(super) fn value<'e>(&self, hit: Hit, row: &'e EventRow, names: &'e Names) -> Cow<'e, str> {
         let rule = &self.rules[hit.rule];
         // The class of a code is not a value that rules count.
         let seen = || Seen::new(row, names, CodeClass { class: "", known: true });
@@ -225,13 +231,24 @@ impl Matcher {
             (_, Some(field)) => seen().map(|seen| field.text(&seen)),
             (_, None) => None,
         };
+        value.unwrap_or(Cow::Borrowed(""))
+    }
+
+    /// Whether some rule reads what no two events share, so that no meaning can be remembered.
+    pub(super) fn reads_what_is_of_one_event(&self) -> bool {
+        self.reads_own
+    }
+
+    /// An event as the fold of a rule takes it.
+    #[must_use]
+    pub fn occurrence<'e>(&self, hit: Hit, row: &'e EventRow, names: &'e Names) -> Occurrence<'e> {
         Occurrence {
             at: row.created_at,
             id: row.id,
             identity: row.identity_id,
             resource: row.resource_id,
             code: row.error_code,
-            value: value.unwrap_or(Cow::Borrowed("")),
+            value: self.value(hit, row, names),
             role: hit.role,
             which: hit.which,
         }

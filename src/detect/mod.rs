@@ -12,6 +12,7 @@ mod groups;
 mod kind_of;
 mod kinds;
 mod matching;
+mod meanings;
 mod pass;
 mod replay;
 mod rule;

@@ -1,6 +1,7 @@
 //! Reads events in the order of arrival, folds them into the groups they touch, and commits findings,
 //! checkpoints and how far it came together.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
@@ -8,9 +9,10 @@ use foldhash::fast::RandomState;
 
 use super::amend::{Late, apply};
 use super::feeds::Feeds;
-use super::groups::{Group, Groups};
-use super::kinds::{Role, Which};
-use super::matching::{Hit, Matcher};
+use super::groups::Groups;
+use super::kinds::{Occurrence, Role, Which};
+use super::matching::Matcher;
+use super::meanings::{Meaning, Meanings};
 use super::pass::{Found, Pace};
 use super::replay::{Outcome, Put, Replay, compare, just_after, just_before, spoken_of};
 use crate::model::{Draft, EventId};
@@ -30,6 +32,7 @@ pub struct Detector {
     /// The database's number of each rule, once known.
     pub(super) rules: Vec<RuleRow>,
     pub(super) groups: Groups,
+    meanings: Meanings,
     pub(super) feeds: Feeds,
     /// The last checkpoint of each rule and group, `None` where there is none.
     tails: HashMap<(usize, i64), Option<Put>, RandomState>,
@@ -43,8 +46,9 @@ pub struct Detector {
     pub evicted: u64,
 }
 
-/// The new events of one rule and group, in the order of time.
-type Touched = BTreeMap<(usize, i64), Vec<Touch>>;
+/// The new events of each rule and group, in the order of time; the pairs in theirs, so that the rows of two runs
+/// over the same events get the same numbers.
+type Touched = Vec<((usize, i64), Vec<Touch>)>;
 
 /// A row by its place, and what it is to the rule: small, for a chunk has many.
 #[derive(Clone, Copy)]
@@ -52,6 +56,8 @@ struct Touch {
     place: u32,
     role: Role,
     which: Which,
+    /// By its place in [`Meanings::value`].
+    value: u32,
 }
 
 impl Touch {
@@ -74,6 +80,7 @@ impl Detector {
             names: Names::default(),
             rules: Vec::new(),
             groups: Groups::default(),
+            meanings: Meanings::default(),
             feeds: Feeds::default(),
             tails: HashMap::default(),
             writes: CheckpointWrites::default(),
@@ -142,6 +149,7 @@ impl Detector {
     fn forget(&mut self) {
         self.rules.clear();
         self.groups = Groups::default();
+        self.meanings = Meanings::default();
         self.tails.clear();
         self.writes = CheckpointWrites::default();
         self.begun_before.clear();
@@ -192,7 +200,7 @@ impl Detector {
             self.tails.clear();
             self.begun_before.extend(self.rules.iter().map(|rule| rule.id));
         }
-        self.evicted += self.groups.bound();
+        self.evicted += self.groups.bound() + self.meanings.bound();
         Ok(())
     }
 
@@ -202,34 +210,30 @@ impl Detector {
         writing: &mut Writing,
         rows: &[EventRow],
     ) -> Result<Touched, StoreError> {
-        let mut touched = HashMap::<(usize, Group), Vec<Touch>, RandomState>::default();
-        let mut hits: Vec<Hit> = Vec::new();
+        let Self { meanings, matcher, names, groups, rules, .. } = self;
+        let mut by_pair: Vec<Vec<Touch>> = Vec::new();
+        let seen_by_all = rules.iter().map(|rule| rule.seen_seq).max().unwrap_or(0);
         for (place, row) in (0..).zip(rows) {
-            self.matcher.hits(row, &self.names, &mut hits);
-            for &hit in &hits {
-                if row.seq <= self.rules[hit.rule].seen_seq {
+            for meaning in meanings.of((&mut *matcher, &*names), groups, row) {
+                let Meaning { rule, pair, role, which, value } = *meaning;
+                if row.seq <= seen_by_all && row.seq <= rules[rule as usize].seen_seq {
                     continue;
                 }
-                if let Some(group) = self.groups.of((&self.matcher, &self.names), hit, row) {
-                    let events = touched.entry((hit.rule, group)).or_default();
-                    match events.last_mut() {
-                        // Under aliases, two detections may put an event into one group.
-                        Some(last) if last.place == place => last.which = last.which.and(hit.which),
-                        _ => events.push(Touch { place, role: hit.role, which: hit.which }),
-                    }
+                let pair = pair as usize;
+                if pair >= by_pair.len() {
+                    by_pair.resize_with(pair + 1, Vec::new);
                 }
+                by_pair[pair].push(Touch { place, role, which, value });
             }
         }
-        let numbers = self.groups.settle(writing).await?;
-        let number = |group| match group {
-            Group::Known(number) => number,
-            Group::Pending(place) => numbers[place],
-        };
-        // In one order, so that the rows of two runs over the same events get the same numbers.
-        Ok(touched
-            .into_iter()
-            .map(|((rule, group), events)| ((rule, number(group)), events))
-            .collect())
+        meanings.settle(groups, writing).await?;
+        let mut touched: Touched = (0..)
+            .zip(by_pair)
+            .filter(|(_, events)| !events.is_empty())
+            .filter_map(|(pair, events)| Some((meanings.pair(pair)?, events)))
+            .collect();
+        touched.sort_unstable_by_key(|(pair, _)| *pair);
+        Ok(touched)
     }
 
     /// Remembers where the folds at hand have come to, few questions for all of them.
@@ -239,7 +243,8 @@ impl Detector {
         touched: &Touched,
     ) -> Result<(), StoreError> {
         let mut unknown = BTreeMap::<usize, Vec<i64>>::new();
-        for pair in touched.keys().filter(|pair| !self.tails.contains_key(*pair)) {
+        let pairs = touched.iter().map(|(pair, _)| pair);
+        for pair in pairs.filter(|pair| !self.tails.contains_key(*pair)) {
             unknown.entry(pair.0).or_default().push(pair.1);
         }
         for (rule, groups) in unknown {
@@ -284,8 +289,17 @@ impl Detector {
             let mut replay =
                 Replay::begin(kind, self.pace.spacing, tail.as_ref(), (Vec::new(), last_new));
             for event in events {
-                let hit = Hit { rule: pair.0, role: event.role, which: event.which };
-                replay.step(&self.matcher.occurrence(hit, event.row(rows), &self.names));
+                let row = event.row(rows);
+                replay.step(&Occurrence {
+                    at: row.created_at,
+                    id: row.id,
+                    identity: row.identity_id,
+                    resource: row.resource_id,
+                    code: row.error_code,
+                    value: Cow::Borrowed(self.meanings.value(event.value)),
+                    role: event.role,
+                    which: event.which,
+                });
             }
             let outcome = replay.end(false, |state| self.feeds.judged(ids.0, kind, state));
             return self.settle(writing, pair, tail, outcome, None, now, found).await;

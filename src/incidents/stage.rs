@@ -13,7 +13,7 @@ use crate::config::IncidentsConfig;
 use crate::model::{FindingId, Incident, IncidentId, ResolvedBy, RuleFacts, believable};
 use crate::store::incidents::{self as rows, IncidentFinding};
 use crate::store::stages;
-use crate::store::subjects::{self, Across, Subject};
+use crate::store::subjects::{self, Across, Subject, Taken};
 use crate::store::{Names, Store, StoreError, Writing, time};
 
 /// What a walk of the stage did.
@@ -66,6 +66,7 @@ pub async fn run(
         now,
         latest_at: time(latest_at),
         names,
+        taken: BTreeMap::new(),
         taken_in: BTreeMap::new(),
         grouped: Grouped::default(),
     };
@@ -88,6 +89,8 @@ pub(super) struct Stage<'a> {
     pub(super) now: DateTime<Utc>,
     pub(super) latest_at: DateTime<Utc>,
     pub(super) names: Names,
+    /// Findings that were read while it was asked who is related to whom.
+    taken: BTreeMap<Subject, Taken>,
     /// Incidents whose findings are symptoms, and the incident of the cause.
     pub(super) taken_in: BTreeMap<IncidentId, IncidentId>,
     pub(super) grouped: Grouped,
@@ -101,15 +104,10 @@ impl Stage<'_> {
     ) -> Result<BTreeSet<Subject>, StoreError> {
         let mut open: Vec<Subject> = subjects.iter().copied().collect();
         while let Some(subject) = open.pop() {
-            let mut related = match subject {
-                Subject::Identity(_) if self.causes.is_empty() => Vec::new(),
-                _ => subjects::held_by(&mut self.writing, subject, &self.across).await?,
-            };
-            if let Subject::Identity(_) = subject {
-                for row in self.findings_of(subject).await? {
-                    related.extend(self.cause_of(&row).await?.map(|(cause, _)| cause));
-                }
-            } else {
+            let mut related = Vec::new();
+            if !self.causes.is_empty() || !matches!(subject, Subject::Identity(_)) {
+                related = subjects::held_by(&mut self.writing, subject, &self.across).await?;
+                related.extend(self.causes_of(subject).await?);
                 related.extend(self.symptoms_of(subject).await?.into_iter().map(|(of, _)| of));
             }
             open.extend(related.into_iter().filter(|other| subjects.insert(*other)));
@@ -117,16 +115,31 @@ impl Stage<'_> {
         Ok(subjects)
     }
 
-    pub(super) async fn findings_of(
-        &mut self,
-        subject: Subject,
-    ) -> Result<Vec<IncidentFinding>, StoreError> {
-        subjects::findings_of(&mut self.writing, subject, &self.across).await
+    async fn causes_of(&mut self, subject: Subject) -> Result<Vec<Subject>, StoreError> {
+        let mut causes = Vec::new();
+        if !matches!(subject, Subject::Identity(_)) {
+            return Ok(causes);
+        }
+        let Some(taken) = self.taken(subject).await? else { return Ok(causes) };
+        for row in &taken.findings {
+            causes.extend(self.cause_of(row).await?.map(|(cause, _)| cause));
+        }
+        self.taken.insert(subject, taken);
+        Ok(causes)
+    }
+
+    /// The findings of a subject, read once.
+    async fn taken(&mut self, subject: Subject) -> Result<Option<Taken>, StoreError> {
+        if let Some(taken) = self.taken.remove(&subject) {
+            return Ok(Some(taken));
+        }
+        subjects::take(&mut self.writing, subject, &self.across).await
     }
 
     async fn subject(&mut self, subject: Subject) -> Result<(), StoreError> {
-        let mut findings = self.findings_of(subject).await?;
-        subjects::mark_grouped(&mut self.writing, subject, &self.across).await?;
+        let Some(taken) = self.taken(subject).await? else { return Ok(()) };
+        subjects::mark_grouped(&mut self.writing, &taken, &self.across).await?;
+        let mut findings = taken.findings;
         self.drop_replaced(subject, &mut findings).await?;
         let symptoms = self.drop_symptoms(subject, &mut findings).await?;
         let mut before: BTreeMap<IncidentId, Incident> =

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::findings::{StoredFinding, stored_finding};
-use super::subjects::{Subject, siblings};
+use super::subjects::Subject;
 use super::{StoreError, Writing, micros, time};
 use crate::model::{Incident, IncidentId, NamedIdentity, ResolvedBy};
 
@@ -185,13 +185,11 @@ pub async fn link(
     findings: &[i64],
     id: IncidentId,
 ) -> Result<(), StoreError> {
-    for finding in findings {
-        sqlx::query("update findings set incident_id = $2 where id = $1")
-            .bind(finding)
-            .bind(id.0)
-            .execute(&mut **writing)
-            .await?;
+    if findings.is_empty() {
+        return Ok(());
     }
+    let sql = format!("update findings set incident_id = $1 where id in ({})", list(findings));
+    sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(id.0).execute(&mut **writing).await?;
     Ok(())
 }
 
@@ -216,22 +214,22 @@ pub async fn note(
 }
 
 /// The first good sign-in after a time to one of the resources, by the identity or by one of the same
-/// name in its tenant: a recreated identity has another number.
+/// name or application in its tenant: a recreated identity has another number.
 pub async fn first_good_after(
     connection: &mut SqliteConnection,
     identity_id: i64,
     resources: &[i64],
     after: i64,
 ) -> Result<Option<(i64, i64)>, StoreError> {
-    let namesakes: Vec<i64> = sqlx::query_scalar(
-        "select n.id from identities i join identities n \
-         on n.tenant_id = i.tenant_id and i.name <> '' and n.name = i.name where i.id = $1",
+    let candidates: Vec<i64> = sqlx::query_scalar(
+        "select $1 union select n.id from identities i join identities n \
+         on n.tenant_id = i.tenant_id and n.name = i.name where i.id = $1 and i.name <> '' \
+         union select n.id from identities i join identities n \
+         on n.tenant_id = i.tenant_id and n.app_id = i.app_id where i.id = $1 and i.app_id <> ''",
     )
     .bind(identity_id)
     .fetch_all(&mut *connection)
     .await?;
-    let mut candidates = siblings(connection, identity_id).await?;
-    candidates.extend(namesakes);
     let mut first: Option<(i64, i64)> = None;
     for candidate in candidates {
         let at: Option<i64> = sqlx::query_scalar(AssertSqlSafe(format!(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use sqlx::AssertSqlSafe;
 
 use super::incidents::{IncidentFinding, incident_finding, list};
 use super::{StoreError, Writing};
@@ -78,21 +78,6 @@ pub async fn ungrouped(
     Ok(rows.iter().filter_map(|text| parse(text)).collect())
 }
 
-/// The identities of the same application in the same tenant, itself among them.
-pub(super) async fn siblings(
-    connection: &mut SqliteConnection,
-    identity_id: i64,
-) -> Result<BTreeSet<i64>, StoreError> {
-    let rows: Vec<i64> = sqlx::query_scalar(
-        "select $1 union select n.id from identities i join identities n \
-         on n.app_id = i.app_id and n.tenant_id = i.tenant_id where i.id = $1 and i.app_id <> ''",
-    )
-    .bind(identity_id)
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().collect())
-}
-
 /// Subjects whose incidents new events may end, or end earlier: those of identities that signed in
 /// before the end their incident has, of identities that share a name or an application with these, of
 /// groups whose findings name one of these, and those that have been quiet for long enough.
@@ -136,50 +121,63 @@ pub async fn endable(
     Ok(rows.iter().filter_map(|text| parse(text)).collect())
 }
 
-/// Which rows of `findings f` are of a subject: a group may be shared with rules whose findings are another's.
-async fn whose(writing: &mut Writing, subject: Subject) -> Result<Option<String>, StoreError> {
-    const NOT_ACROSS: &str = "and f.rule_id not in (select id from rules \
-         where name in (select value from json_each($1)))";
-    let groups = match subject {
-        Subject::Source(_) => return Ok(None),
-        Subject::Rule(id) => return Ok(Some(format!("f.rule_id = {id} and $1 = $1"))),
-        Subject::Group(id) => vec![id],
-        Subject::Identity(id) => {
-            let siblings: Vec<i64> = siblings(writing, id).await?.into_iter().collect();
-            let sql = format!("select id from groups where identity_id in ({})", list(&siblings));
-            sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut **writing).await?
-        }
-    };
-    Ok(Some(format!("f.group_id in ({}) {NOT_ACROSS}", list(&groups))))
+/// The findings of a subject, and how to find them again.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// Which rows of `findings f` they are.
+    whose: String,
+    /// Those in force, earliest first.
+    pub findings: Vec<IncidentFinding>,
 }
 
-/// The findings in force of a subject, earliest first.
-pub async fn findings_of(
+/// Reads the findings of a subject; `None` for one that has gaps instead.
+pub async fn take(
     writing: &mut Writing,
     subject: Subject,
     across: &Across<'_>,
-) -> Result<Vec<IncidentFinding>, StoreError> {
-    let Some(whose) = whose(writing, subject).await? else { return Ok(Vec::new()) };
+) -> Result<Option<Taken>, StoreError> {
+    // A group may be shared with rules whose findings are another subject.
+    const NOT_ACROSS: &str = "and f.rule_id not in (select id from rules \
+         where name in (select value from json_each($1)))";
+    let whose = match subject {
+        Subject::Source(_) => return Ok(None),
+        Subject::Rule(id) => format!("f.rule_id = {id} and $1 = $1"),
+        Subject::Group(id) => format!("f.group_id = {id} {NOT_ACROSS}"),
+        Subject::Identity(id) => {
+            let groups: Vec<i64> = sqlx::query_scalar(
+                "select id from groups where identity_id in (select $1 union select n.id from identities i \
+                 join identities n on n.app_id = i.app_id and n.tenant_id = i.tenant_id \
+                 where i.id = $1 and i.app_id <> '')",
+            )
+            .bind(id)
+            .fetch_all(&mut **writing)
+            .await?;
+            format!("f.group_id in ({}) {NOT_ACROSS}", list(&groups))
+        }
+    };
     let rows = sqlx::query(AssertSqlSafe(format!(
         "select {FINDING} from findings f join rules r on r.id = f.rule_id \
          where {whose} and f.withdrawn_at is null order by f.started_at, r.name, f.id"
     )))
+    .persistent(false)
     .bind(json(across))
     .fetch_all(&mut **writing)
     .await?;
-    rows.iter().map(incident_finding).collect()
+    let findings = rows.iter().map(incident_finding).collect::<Result<_, _>>()?;
+    Ok(Some(Taken { whose, findings }))
 }
 
 /// Notes that all findings of a subject, those withdrawn too, have been taken into account.
 pub async fn mark_grouped(
     writing: &mut Writing,
-    subject: Subject,
+    taken: &Taken,
     across: &Across<'_>,
 ) -> Result<(), StoreError> {
-    let Some(whose) = whose(writing, subject).await? else { return Ok(()) };
     sqlx::query(AssertSqlSafe(format!(
-        "update findings as f set ungrouped = 0 where f.ungrouped = 1 and {whose}"
+        "update findings as f set ungrouped = 0 where f.ungrouped = 1 and {}",
+        taken.whose
     )))
+    .persistent(false)
     .bind(json(across))
     .execute(&mut **writing)
     .await?;
