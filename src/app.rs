@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use tokio::sync::Mutex;
 
@@ -53,14 +53,33 @@ fn lines(faults: &[impl std::fmt::Display]) -> String {
     faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
+/// What is looked for, and what is known of it: as one read of the files had it.
+#[derive(Debug)]
+pub struct Ruleset {
+    pub rulebook: Rulebook,
+    pub facts: BTreeMap<String, RuleFacts>,
+    pub catalogue: Catalogue,
+}
+
+impl Ruleset {
+    /// The rules and the catalogue of a folder, or those in the binary, ready to be asked.
+    pub fn read(folder: Option<&Path>) -> Result<(Self, Matcher), BuildError> {
+        Self::of(read_rules(folder)?, read_catalogue(folder)?)
+    }
+
+    fn of(rulebook: Rulebook, catalogue: Catalogue) -> Result<(Self, Matcher), BuildError> {
+        let matcher = Matcher::new(&rulebook, catalogue.classes()).map_err(BuildError::Rules)?;
+        Ok((Self { facts: rule_facts(&rulebook), rulebook, catalogue }, matcher))
+    }
+}
+
 /// What a pass works with.
 pub struct App {
     pub clock: Arc<dyn Clock>,
     pub config: Config,
     pub store: Store,
-    pub rulebook: Rulebook,
-    pub facts: BTreeMap<String, RuleFacts>,
-    pub catalogue: Catalogue,
+    /// Those in force: a pass takes them once.
+    rules: RwLock<Arc<Ruleset>>,
     pub sources: Vec<Box<dyn Source>>,
     pub outbox: Outbox,
     pub detector: Mutex<Detector>,
@@ -80,24 +99,39 @@ impl App {
                 return Err(BuildError::Config(faults));
             }
         };
-        let (rulebook, catalogue) =
-            (read_rules(rules.as_deref())?, read_catalogue(rules.as_deref())?);
-        let matcher = Matcher::new(&rulebook, catalogue.classes()).map_err(BuildError::Rules)?;
+        let (rules, matcher) = Ruleset::read(rules.as_deref())?;
         let store = Store::open(&db).await?;
         for fault in store.unaccounted().await? {
             tracing::error!("{fault}: a fault of Signinel; keep the database and report it");
         }
-        Ok(Self {
+        let outbox = Outbox::new(channels, &config);
+        Ok(Self { sources, ..Self::over(store, (rules, matcher), outbox, config, clock) })
+    }
+
+    /// What it takes to evaluate what a database holds, with nothing to read from.
+    #[must_use]
+    pub fn over(
+        store: Store,
+        (rules, matcher): (Ruleset, Matcher),
+        outbox: Outbox,
+        config: Config,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
             clock,
-            store,
-            facts: rule_facts(&rulebook),
-            rulebook,
-            catalogue,
-            sources,
-            outbox: Outbox::new(channels, &config),
-            detector: Mutex::new(Detector::new(matcher)),
             config,
-        })
+            store,
+            rules: RwLock::new(Arc::new(rules)),
+            sources: Vec::new(),
+            outbox,
+            detector: Mutex::new(Detector::new(matcher)),
+        }
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn rules(&self) -> Arc<Ruleset> {
+        Arc::clone(&self.rules.read().expect("nobody panics while holding the rules"))
     }
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::app::{App, Ruleset};
 use crate::detect::Found;
 use crate::incidents::{self, Grouped};
 use crate::ingest::poll::{HeadRead, OnPage, Poll, Polled};
@@ -39,8 +39,9 @@ pub async fn evaluate(
     now: DateTime<Utc>,
     progress: impl FnMut(u64),
 ) -> Result<Evaluated, StoreError> {
-    let (found, grouped) = find(app, now, progress).await?;
-    let planned = app.outbox.plan(&app.store, &app.rulebook, &app.catalogue, now).await?;
+    let rules = app.rules();
+    let (found, grouped) = find(app, &rules, now, progress).await?;
+    let planned = app.outbox.plan(&app.store, &rules.rulebook, &rules.catalogue, now).await?;
     Ok(Evaluated { found, grouped, planned })
 }
 
@@ -50,18 +51,19 @@ pub async fn evaluate_untold(
     now: DateTime<Utc>,
     progress: impl FnMut(u64),
 ) -> Result<Evaluated, StoreError> {
-    let (found, grouped) = find(app, now, progress).await?;
+    let (found, grouped) = find(app, &app.rules(), now, progress).await?;
     app.outbox.plan_nothing(&app.store, now).await?;
     Ok(Evaluated { found, grouped, planned: Planned::default() })
 }
 
 async fn find(
     app: &App,
+    rules: &Ruleset,
     now: DateTime<Utc>,
     progress: impl FnMut(u64),
 ) -> Result<(Found, Grouped), StoreError> {
     let found = app.detector.lock().await.run(&app.store, now, progress).await?;
-    let mut grouped = incidents::run(&app.store, &app.facts, &app.config.incidents, now).await?;
+    let mut grouped = incidents::run(&app.store, &rules.facts, &app.config.incidents, now).await?;
     grouped += incidents::watch(&app.store, now).await?;
     Ok((found, grouped))
 }

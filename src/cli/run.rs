@@ -53,7 +53,7 @@ pub(super) async fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     } else {
         tracing::info!(
             sources = app.sources.len(),
-            rules = app.rulebook.rules.len(),
+            rules = app.rules().rulebook.rules.len(),
             db = %app.store.path().display(),
             "watching"
         );

@@ -10,6 +10,7 @@ mod deliver;
 mod email;
 mod letter;
 mod message;
+mod mute;
 mod outbox;
 mod payload;
 #[cfg(test)]
@@ -23,6 +24,7 @@ mod words;
 pub use channel::{Channel, SendError};
 pub use deliver::Delivered;
 pub use message::{Before, Message};
+pub use mute::ANY_CHANNEL;
 pub use outbox::{Outbox, Planned};
 
 use crate::config::{Fault, NotifyConfig, Section};

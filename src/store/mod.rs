@@ -6,6 +6,7 @@ mod coverage;
 mod dictionary;
 mod dossier;
 mod events;
+mod history;
 mod incident_reads;
 mod migrations;
 
@@ -63,6 +64,7 @@ use dictionary::Dictionary;
 pub use batch::{Batch, Fetched, Reject};
 pub use coverage::{HeadCoverage, Reading, ReadingKind, WindowDone};
 pub use dossier::{Alike, Dossier, Habits};
+pub use history::History;
 pub use events::{EventRow, Stretch, arrived_after, in_time_order};
 pub use names::{KnownIdentity, Names};
 pub use reconciled::Compared;
