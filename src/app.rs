@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock};
 use tokio::sync::Mutex;
 
 use crate::clock::Clock;
-use crate::config::{Config, Fault};
+use crate::config::{Config, Fault, RulesConfig, meant};
 use crate::detect::{Detector, Matcher, RuleFault, Rulebook};
 use crate::diagnose::{Catalogue, CatalogueError};
 use crate::model::RuleFacts;
@@ -63,8 +63,13 @@ pub struct Ruleset {
 
 impl Ruleset {
     /// The rules and the catalogue of a folder, or those in the binary, ready to be asked.
-    pub fn read(folder: Option<&Path>) -> Result<(Self, Matcher), BuildError> {
-        Self::of(read_rules(folder)?, read_catalogue(folder)?)
+    pub fn read(
+        folder: Option<&Path>,
+        config: &RulesConfig,
+    ) -> Result<(Self, Matcher), BuildError> {
+        let mut rulebook = read_rules(folder)?;
+        shade(&mut rulebook, config).map_err(BuildError::Config)?;
+        Self::of(rulebook, read_catalogue(folder)?)
     }
 
     fn of(rulebook: Rulebook, catalogue: Catalogue) -> Result<(Self, Matcher), BuildError> {
@@ -99,7 +104,7 @@ impl App {
                 return Err(BuildError::Config(faults));
             }
         };
-        let (rules, matcher) = Ruleset::read(rules.as_deref())?;
+        let (rules, matcher) = Ruleset::read(rules.as_deref(), &config.rules)?;
         let store = Store::open(&db).await?;
         for fault in store.unaccounted().await? {
             tracing::error!("{fault}: a fault of Signinel; keep the database and report it");
@@ -164,6 +169,22 @@ pub fn read_rules(folder: Option<&Path>) -> Result<Rulebook, BuildError> {
     folder.map_or_else(Rulebook::embedded, Rulebook::folder).map_err(BuildError::Rules)
 }
 
+/// Puts rules in shadow as a configuration says; its faults are the names that are no rule.
+pub fn shade(rulebook: &mut Rulebook, config: &RulesConfig) -> Result<(), Vec<Fault>> {
+    let unknown = rulebook.shade(&config.shadow, &config.live);
+    let names: Vec<&str> = rulebook.rules.keys().map(String::as_str).collect();
+    let fault = |name: &String| {
+        let why = if rulebook.detections.contains_key(name) {
+            "is not found by itself, only counted by other rules: name these".to_owned()
+        } else {
+            format!("is no rule{}", meant(name, &names))
+        };
+        Fault(format!("[rules]: `{name}` {why}"))
+    };
+    let faults: Vec<Fault> = unknown.iter().map(fault).collect();
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
 /// The catalogue in the binary, with `errors.toml` of a rules folder over it.
 pub fn read_catalogue(folder: Option<&Path>) -> Result<Catalogue, BuildError> {
     match folder.map(|folder| folder.join("errors.toml")).filter(|file| file.exists()) {
@@ -181,6 +202,7 @@ fn rule_facts(rulebook: &Rulebook) -> BTreeMap<String, RuleFacts> {
                 title: rule.text.title.clone(),
                 level: rule.level,
                 category: rule.category.clone(),
+                is_shadow: rule.is_shadow,
             };
             (rule.name.clone(), facts)
         })

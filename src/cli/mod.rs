@@ -1,5 +1,6 @@
 //! The command line: every command is one file, and what they share stands here.
 
+mod backtest;
 mod coverage;
 mod deliveries;
 mod demo;
@@ -62,6 +63,8 @@ enum Command {
     /// The rules: list them, check their files, run their own tests
     #[command(subcommand)]
     Rules(rules::Command),
+    /// What a set of rules would have found and told over the stored history
+    Backtest(backtest::Args),
     /// Single sign-ins
     #[command(subcommand)]
     Events(events::Command),
@@ -120,6 +123,7 @@ async fn command(cli: Cli) -> anyhow::Result<()> {
         Command::Incidents(command) => incidents::run(&global, command, &mut screen).await,
         Command::Timeline(args) => timeline::run(&global, &args, &mut screen).await,
         Command::Rules(command) => rules::run(&global, command, &mut screen).await,
+        Command::Backtest(args) => backtest::run(&global, &args, &mut screen).await,
         Command::Events(command) => events::run(&global, command, &mut screen).await,
         Command::Identities(command) => identities::run(&global, command, &mut screen).await,
         Command::Deliveries(command) => deliveries::run(&global, command, &mut screen).await,

@@ -131,6 +131,8 @@ pub struct Rule {
     pub value: Option<Field>,
     pub text: RuleText,
     pub tests: Vec<RuleTest>,
+    /// Evaluated and shown, and never told.
+    pub is_shadow: bool,
     /// Changes whenever something changes that decides what it finds.
     pub fingerprint: String,
 }
@@ -193,6 +195,7 @@ pub(super) fn correlation(
             value,
             text,
             tests: extension.tests.clone(),
+            is_shadow: rule.status == Some(rsigma_parser::Status::Experimental),
             fingerprint: String::new(),
         }),
         _ => Err(faults),
@@ -258,6 +261,7 @@ pub(super) fn standalone(detection: &Detection) -> Rule {
             tags: rule.tags.clone(),
         },
         tests: detection.extension.tests.clone(),
+        is_shadow: rule.status == Some(rsigma_parser::Status::Experimental),
         fingerprint: String::new(),
     }
 }

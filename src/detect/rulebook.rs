@@ -76,6 +76,20 @@ impl Rulebook {
         reading.finish()
     }
 
+    /// Puts rules in shadow, or out of it whatever their status. Gives the names that are no rule.
+    pub fn shade(&mut self, shadow: &[String], live: &[String]) -> Vec<String> {
+        let mut unknown = Vec::new();
+        for (names, is_shadow) in [(shadow, true), (live, false)] {
+            for name in names {
+                match self.rules.get_mut(name) {
+                    Some(rule) => rule.is_shadow = is_shadow,
+                    None => unknown.push(name.clone()),
+                }
+            }
+        }
+        unknown
+    }
+
     /// The name a correlation means: a rule may be referred to by name, id or title.
     fn resolve(&self, reference: &str) -> Option<&Detection> {
         self.detections.get(reference).or_else(|| {

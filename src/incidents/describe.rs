@@ -73,6 +73,8 @@ impl Describing<'_> {
             title: title(gravest, &identities),
             severity: gravest.map_or(Severity::default(), |rule| rule.level),
             categories: self.categories(&rules),
+            shadow_rules: Vec::new(),
+            is_shadow: false,
             error_codes: rows::most_first(&codes).into_iter().filter(|code| *code != 0).collect(),
             resources: self.labels(&resources),
             rules,

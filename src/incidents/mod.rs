@@ -8,6 +8,7 @@ mod coverage;
 mod describe;
 mod grouping;
 mod lifecycle;
+mod shadow;
 mod stage;
 
 pub use actions::{ActionError, acknowledge, resolve};

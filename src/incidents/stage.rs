@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::describe::{Describing, add};
-use super::grouping::{Piece, gather};
+use super::grouping::Piece;
 use super::lifecycle::{end, end_by_events};
+use super::shadow::gather_beside;
 use crate::config::IncidentsConfig;
 use crate::model::{Incident, IncidentId, ResolvedBy, RuleFacts, believable};
+use crate::store::facts;
 use crate::store::incidents::{self as rows, IncidentFinding, Subject};
 use crate::store::stages;
 use crate::store::{Names, Store, StoreError, Writing, micros, time};
@@ -44,6 +46,7 @@ pub async fn run(
     let latest_at = believable(latest_at, now);
     let quiet_before =
         latest_at.saturating_sub(i64::try_from(config.quiet_for.0.as_micros()).unwrap_or(i64::MAX));
+    facts::note_facts(&mut writing, rules).await?;
     let mut subjects: BTreeSet<Subject> =
         rows::ungrouped(&mut writing).await?.into_iter().collect();
     subjects.extend(rows::endable(&mut writing, seen, quiet_before).await?);
@@ -88,25 +91,20 @@ impl Stage<'_> {
                 .into_iter()
                 .map(|row| (row.id, row))
                 .collect();
-        let pieces = findings
-            .iter()
-            .map(|row| Piece {
-                id: row.finding.id,
-                rule: row.rule.clone(),
-                started_at: row.finding.draft.started_at,
-                last_at: row.finding.draft.last_at,
-            })
-            .collect();
-        for pieces in gather(pieces, self.config) {
+        let (shadow, live) = findings.iter().partition::<Vec<_>, _>(|row| self.is_shadow(row));
+        let pieces = |rows: Vec<&IncidentFinding>| rows.into_iter().map(piece).collect();
+        for pieces in gather_beside(pieces(live), pieces(shadow), self.config) {
             let members: Vec<&IncidentFinding> = findings
                 .iter()
                 .filter(|row| pieces.iter().any(|piece| piece.id == row.finding.id))
                 .collect();
             let mut known: Vec<IncidentId> =
                 members.iter().filter_map(|row| row.incident_id).collect();
-            known.sort_unstable();
+            let was_shadow =
+                |id: &IncidentId| before.get(id).is_some_and(|incident| incident.is_shadow);
+            known.sort_unstable_by_key(|id| (was_shadow(id), *id));
             known.dedup();
-            // Of incidents that turn out to be one, the oldest stays.
+            // Of incidents that turn out to be one, the oldest stays: of those that may be told, if any.
             let mut mine = known.into_iter().filter_map(|id| before.remove(&id));
             let incident = mine.next();
             let merged: Vec<Incident> = mine.collect();
@@ -134,6 +132,12 @@ impl Stage<'_> {
         members: &[&IncidentFinding],
         before: Option<Incident>,
     ) -> Result<IncidentId, StoreError> {
+        let (shadow, live) =
+            members.iter().copied().partition::<Vec<_>, _>(|row| self.is_shadow(row));
+        // What is live is worked out as if nothing were in shadow.
+        let is_shadow = live.is_empty();
+        let (members, beside) = if is_shadow { (shadow, live) } else { (live, shadow) };
+        let members = members.as_slice();
         let mut incident = Describing {
             writing: &mut self.writing,
             rules: self.rules,
@@ -142,6 +146,9 @@ impl Stage<'_> {
         }
         .incident(subject, members)
         .await?;
+        incident.is_shadow = is_shadow;
+        let beside: BTreeSet<&str> = beside.iter().map(|row| row.rule.as_str()).collect();
+        incident.shadow_rules = beside.into_iter().map(str::to_owned).collect();
         let by_events = self.end_by_events(subject, members, incident.last_seen_at).await?;
         let end = end(before.as_ref(), incident.last_seen_at, by_events);
         incident.resolved_at = end.map(|(at, _)| at);
@@ -178,6 +185,10 @@ impl Stage<'_> {
         self.grouped.changed += 1;
         self.note_changes(subject, &before, &incident).await?;
         Ok(id)
+    }
+
+    fn is_shadow(&self, row: &IncidentFinding) -> bool {
+        self.rules.get(&row.rule).is_some_and(|rule| rule.is_shadow)
     }
 
     async fn note_changes(
@@ -329,6 +340,15 @@ impl Stage<'_> {
             return Ok(recovered_at.map(|at| (at, ResolvedBy::Recovered)));
         }
         Ok(end_by_events(last_seen_at, recovered_at, self.latest_at, self.config))
+    }
+}
+
+fn piece(row: &IncidentFinding) -> Piece {
+    Piece {
+        id: row.finding.id,
+        rule: row.rule.clone(),
+        started_at: row.finding.draft.started_at,
+        last_at: row.finding.draft.last_at,
     }
 }
 

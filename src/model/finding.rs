@@ -52,4 +52,6 @@ pub struct RuleFacts {
     pub title: String,
     pub level: super::severity::Severity,
     pub category: String,
+    /// Evaluated and shown, and never told.
+    pub is_shadow: bool,
 }

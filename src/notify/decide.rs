@@ -62,9 +62,19 @@ pub(super) fn judge(case: &Case<'_>) -> Judgement {
         || matches!(case.incident.resolved_by, Some(ResolvedBy::Merged | ResolvedBy::Withdrawn));
     match (case.last, is_gone) {
         (None, true) => Judgement::Nothing,
-        (None, false) => first(case),
         (Some(last), true) if last.reason == TellReason::Resolved => Judgement::Nothing,
         (Some(_), true) => Judgement::Tell(TellReason::Resolved),
+        (None, false) if case.incident.is_shadow => Judgement::Nothing,
+        // Its rules were put in shadow since: of what was told, the end is told.
+        (Some(last), false) if case.incident.is_shadow => {
+            let is_over = case.incident.resolved_at.is_some();
+            if is_over && last.reason != TellReason::Resolved {
+                Judgement::Tell(TellReason::Resolved)
+            } else {
+                Judgement::Nothing
+            }
+        }
+        (None, false) => first(case),
         (Some(last), false) => again(case, last),
     }
 }
@@ -271,6 +281,22 @@ mod tests {
         assert_eq!(judged(incident(Severity::Medium, 6, None), true), told);
         assert_eq!(judged(incident(Severity::High, 6, None), false), told);
         assert_eq!(judged(incident(Severity::Medium, 50, None), false), told);
+    }
+
+    #[test]
+    fn of_an_incident_in_shadow_nothing_is_told_but_the_end_of_what_was() {
+        let shadow =
+            |ended| Incident { is_shadow: true, ..incident(Severity::Critical, 5_000, ended) };
+        let over = shadow(Some((20, ResolvedBy::Recovered)));
+        let (open, opened) = (shadow(None), last(TellReason::Opened, Severity::Low, 1, 0));
+        assert_eq!(judge(&case(&open, None, at(900))), Judgement::Nothing);
+        assert_eq!(judge(&case(&over, None, at(900))), Judgement::Nothing);
+        assert_eq!(judge(&case(&open, Some(&opened), at(900))), Judgement::Nothing);
+        let told = Judgement::Tell(TellReason::Resolved);
+        assert_eq!(judge(&case(&over, Some(&opened), at(900))), told);
+        let resolved = last(TellReason::Resolved, Severity::Low, 1, 0);
+        assert_eq!(judge(&case(&over, Some(&resolved), at(900))), Judgement::Nothing);
+        assert_eq!(judge(&case(&open, Some(&resolved), at(900))), Judgement::Nothing);
     }
 
     #[test]

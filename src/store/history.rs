@@ -119,6 +119,6 @@ impl History {
 }
 
 /// A path as it stands in a URI.
-fn encoded(path: &Path) -> String {
+pub(super) fn encoded(path: &Path) -> String {
     path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
 }

@@ -22,6 +22,7 @@ const STEPS: &[(i64, &str, &str)] = steps![
     7 "0007_coverage",
     8 "0008_feeds",
     10 "0010_reconciled",
+    21 "0021_shadow",
 ];
 
 /// All steps.

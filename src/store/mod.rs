@@ -19,6 +19,9 @@ pub mod judgements;
 /// Incidents and what happened to them.
 pub mod incidents;
 
+/// What incidents take from rules besides their findings.
+pub mod facts;
+
 /// How far folds have come.
 pub mod checkpoints;
 
@@ -40,6 +43,9 @@ pub mod stages;
 
 /// What lists show.
 pub mod overview;
+
+/// How much rules found and how much of it was told.
+pub mod noise;
 
 /// What happened to an incident, for its timeline.
 pub mod story;
@@ -64,8 +70,8 @@ use dictionary::Dictionary;
 pub use batch::{Batch, Fetched, Reject};
 pub use coverage::{HeadCoverage, Reading, ReadingKind, WindowDone};
 pub use dossier::{Alike, Dossier, Habits};
-pub use history::History;
 pub use events::{EventRow, Stretch, arrived_after, in_time_order};
+pub use history::History;
 pub use names::{KnownIdentity, Names};
 pub use reconciled::Compared;
 pub use sources::{Head, Tally};

@@ -16,6 +16,10 @@ pub struct IncidentRow {
     pub state: IncidentState,
     pub categories: Vec<String>,
     pub rules: Vec<String>,
+    /// All of its rules are in shadow: it is never told.
+    pub shadow: bool,
+    /// Rules in shadow that were met beside these.
+    pub shadow_rules: Vec<String>,
     pub error_codes: Vec<i64>,
     pub identities: Vec<NamedIdentity>,
     pub resources: Vec<String>,
@@ -40,6 +44,8 @@ impl From<&Incident> for IncidentRow {
             severity: incident.severity,
             categories: incident.categories.clone(),
             rules: incident.rules.clone(),
+            shadow: incident.is_shadow,
+            shadow_rules: incident.shadow_rules.clone(),
             error_codes: incident.error_codes.clone(),
             identities: incident.identities.clone(),
             resources: incident.resources.clone(),

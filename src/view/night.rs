@@ -48,6 +48,7 @@ impl Night {
                     title: rule.text.title.clone(),
                     level: rule.level,
                     category: rule.category.clone(),
+                    is_shadow: rule.is_shadow,
                 };
                 (rule.name.clone(), facts)
             })

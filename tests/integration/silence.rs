@@ -36,6 +36,7 @@ impl World {
                 title: rule.text.title.clone(),
                 level: rule.level,
                 category: rule.category.clone(),
+                is_shadow: rule.is_shadow,
             };
             (rule.name.clone(), facts)
         });
