@@ -209,10 +209,9 @@ pub(super) fn label(incident: &Incident, key: &str) -> String {
     if let Some((fields, values)) = key.split_once('\n') {
         let pairs = fields.split(',').zip(values.lines());
         let told = pairs.filter(|(_, value)| !value.is_empty());
-        return told
-            .map(|(field, value)| format!("{field} {value}"))
-            .collect::<Vec<_>>()
-            .join(", ");
+        let told: Vec<String> = told.map(|(field, value)| format!("{field} {value}")).collect();
+        // A tenant that no record names is no name for what happened in it.
+        return if told.is_empty() { incident.title.clone() } else { told.join(", ") };
     }
     let name = incident.identities.first().and_then(|identity| {
         [&identity.name, &identity.app_id, &identity.service_principal_id]

@@ -152,12 +152,12 @@ fn difference(text: &mut String, apart: &Apart, style: &Style) {
     }
     let more = apart.deliveries.unsigned_abs();
     let more = match apart.deliveries {
-        0 => "as many deliveries".to_owned(),
-        1.. => format!("{} more", deliveries(more)),
-        _ => format!("{} fewer", deliveries(more)),
+        0 => "as many deliveries as".to_owned(),
+        1.. => format!("{} more than", deliveries(more)),
+        _ => format!("{} fewer than", deliveries(more)),
     };
     text.push_str(&format!(
-        "\n{} the same; {more} than under the other rules\n",
+        "\n{} the same; {more} under the other rules\n",
         phrase::count(apart.same, "incident")
     ));
 }

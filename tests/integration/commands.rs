@@ -60,6 +60,7 @@ fn commands_that_are_more_than_their_name_show_an_example() {
         "identities show",
         "deliveries list",
         "deliveries retry",
+        "backtest",
         "doctor",
         "simulate",
         "demo",

@@ -4,6 +4,8 @@
 
 /// The house holds the order that `src/lib.rs` shows.
 mod architecture;
+/// The stored history under other rules: what would have been found and told, and nothing is touched.
+mod backtest;
 /// Every command helps, and ends well when its reader goes away.
 mod commands;
 /// Published records, where they are at hand.
@@ -30,6 +32,8 @@ mod path;
 mod program;
 /// Every rule file is complete, and passes its own tests.
 mod rules;
+/// Rules in shadow are watched and never told.
+mod shadow;
 /// When silence is an incident.
 mod silence;
 /// What is told arrives: at a real mail server, and at the reference verifier of Standard Webhooks.
