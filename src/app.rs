@@ -1,5 +1,7 @@
 //! Everything that a pass works with, put together in one place for the program and the tests alike.
 
+mod watch;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
@@ -14,6 +16,8 @@ use crate::model::RuleFacts;
 use crate::notify::Outbox;
 use crate::sources::Source;
 use crate::store::{Store, StoreError};
+
+pub use watch::{LOOK_EVERY, Watch};
 
 /// Where things are.
 #[derive(Clone, Debug)]
@@ -74,7 +78,11 @@ impl Ruleset {
 
     fn of(rulebook: Rulebook, catalogue: Catalogue) -> Result<(Self, Matcher), BuildError> {
         let matcher = Matcher::new(&rulebook, catalogue.classes()).map_err(BuildError::Rules)?;
-        Ok((Self { facts: rule_facts(&rulebook), rulebook, catalogue }, matcher))
+        Ok((Self::over(rulebook, catalogue), matcher))
+    }
+
+    fn over(rulebook: Rulebook, catalogue: Catalogue) -> Self {
+        Self { facts: rule_facts(&rulebook), rulebook, catalogue }
     }
 }
 
@@ -131,6 +139,10 @@ impl App {
             outbox,
             detector: Mutex::new(Detector::new(matcher)),
         }
+    }
+
+    fn put_rules(&self, rules: Ruleset) {
+        *self.rules.write().expect("nobody panics while holding the rules") = Arc::new(rules);
     }
 
     /// The rules in force.

@@ -12,6 +12,7 @@ mod groups;
 mod kind_of;
 mod kinds;
 mod matching;
+mod mending;
 mod pass;
 mod replay;
 mod rule;
@@ -21,6 +22,7 @@ mod trial;
 
 pub use fields::Field;
 pub use matching::{CodeClasses, Matcher};
+pub use mending::{Mended, RuleFiles};
 pub use pass::{Found, Pace};
 pub use rule::{Detection, Rule, RuleText};
 pub use rulebook::{RuleFault, Rulebook};

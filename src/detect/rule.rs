@@ -67,7 +67,7 @@ pub struct RuleTest {
 }
 
 /// What a person is told of a rule.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleText {
     pub title: String,
     /// How far it is proved: stable, test, experimental, deprecated.

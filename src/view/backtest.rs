@@ -1,5 +1,7 @@
 //! What would have been found and told, for a terminal.
 
+use std::fmt::Write as _;
+
 use super::phrase::{clean, moment};
 use super::style::{Style, severity_colour};
 use super::table::{ListRow, Shown, table};
@@ -112,18 +114,20 @@ pub fn backtest(report: &Report, apart: Option<&Apart>, style: &Style) -> String
         deliveries(report.deliveries)
     );
     if report.shadow_findings > 0 {
-        text.push_str(&format!(
-            "in shadow, told to nobody: {}, {}\n",
+        let _ = writeln!(
+            text,
+            "in shadow, told to nobody: {}, {}",
             count(report.shadow_findings, "finding"),
             count(report.shadow_incidents, "incident")
-        ));
+        );
     }
     section(&mut text, "Rules", &table(&report.rules, style));
     if !report.quiet_rules.is_empty() {
-        text.push_str(&format!(
-            "found nothing: {}\n",
+        let _ = writeln!(
+            text,
+            "found nothing: {}",
             count(report.quiet_rules.len() as u64, "other rule")
-        ));
+        );
     }
     section(&mut text, "Told", &table(&report.channels, style));
     section(&mut text, "Loudest", &table(&report.loudest, style));
@@ -144,10 +148,7 @@ fn difference(text: &mut String, apart: &Apart, style: &Style) {
         let shown = &incidents[..number.min(SHOWN_AT_MOST)];
         section(text, &format!("{title}: {number}"), &table(shown, style));
         if number > SHOWN_AT_MOST {
-            text.push_str(&format!(
-                "and {} more; `--format json` has all\n",
-                number - SHOWN_AT_MOST
-            ));
+            let _ = writeln!(text, "and {} more; `--format json` has all", number - SHOWN_AT_MOST);
         }
     }
     let more = apart.deliveries.unsigned_abs();
@@ -156,10 +157,11 @@ fn difference(text: &mut String, apart: &Apart, style: &Style) {
         1.. => format!("{} more than", deliveries(more)),
         _ => format!("{} fewer than", deliveries(more)),
     };
-    text.push_str(&format!(
-        "\n{} the same; {more} under the other rules\n",
+    let _ = writeln!(
+        text,
+        "\n{} the same; {more} under the other rules",
         phrase::count(apart.same, "incident")
-    ));
+    );
 }
 
 fn deliveries(number: u64) -> String {
@@ -167,5 +169,5 @@ fn deliveries(number: u64) -> String {
 }
 
 fn section(text: &mut String, title: &str, body: &str) {
-    text.push_str(&format!("\n{title}\n{body}"));
+    let _ = write!(text, "\n{title}\n{body}");
 }

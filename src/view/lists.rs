@@ -35,9 +35,10 @@ impl ListRow for IncidentRow {
         vec![
             self.id.to_string().into(),
             Shown::coloured(self.severity.as_str(), severity_colour(self.severity)),
-            match self.shadow {
-                true => Shown::coloured(with_shadow(&self.state.to_string()), AnsiColors::Cyan),
-                false => Shown::coloured(self.state.to_string(), state_colour(self.state)),
+            if self.shadow {
+                Shown::coloured(with_shadow(&self.state.to_string()), AnsiColors::Cyan)
+            } else {
+                Shown::coloured(self.state.to_string(), state_colour(self.state))
             },
             moment(self.started_at).into(),
             self.event_count.to_string().into(),
@@ -94,9 +95,10 @@ impl ListRow for RuleRow {
             Shown::coloured(self.level.as_str(), severity_colour(self.level)),
             self.category.as_str().into(),
             self.kind.into(),
-            match self.shadow {
-                true => Shown::coloured(with_shadow(&self.status), AnsiColors::Cyan),
-                false => self.status.as_str().into(),
+            if self.shadow {
+                Shown::coloured(with_shadow(&self.status), AnsiColors::Cyan)
+            } else {
+                self.status.as_str().into()
             },
             self.title.as_str().into(),
         ]

@@ -30,6 +30,8 @@ mod oracle;
 mod path;
 /// The program, run as a person runs it.
 mod program;
+/// Rules that are edited while it runs are taken up.
+mod reload;
 /// Every rule file is complete, and passes its own tests.
 mod rules;
 /// Rules in shadow are watched and never told.
