@@ -64,7 +64,6 @@ pub async fn live(
     let config = backtest.config.clone();
     let clock = Arc::new(FixedClock::at(backtest.until));
     let app = App::over(store, rules, Outbox::mute(&config), config, clock);
-    silences(backtest, &app).await?;
     let mut history = app.store.history_of(backtest.store, backtest.until).await?;
     let mut walk = Walk { app: &app, events: 0, all: history.count().await?, at: None };
     walk.warm_up(&mut history, backtest.since, &progress).await?;
@@ -128,8 +127,4 @@ impl Walk<'_> {
 /// The first end of a step after a moment.
 fn end_of_step(at: DateTime<Utc>) -> DateTime<Utc> {
     at.duration_trunc(STEP).unwrap_or(at) + STEP
-}
-
-async fn silences(_: &Backtest<'_>, _: &App) -> Result<(), StoreError> {
-    Ok(())
 }

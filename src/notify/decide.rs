@@ -37,6 +37,10 @@ pub(super) struct Case<'a> {
     /// It was judged before this channel was known.
     pub(super) before_channel: bool,
     pub(super) hold_resolved_for: TimeDelta,
+    /// The end of a silence that it is of.
+    pub(super) silent_until: Option<DateTime<Utc>>,
+    /// A silence held it back.
+    pub(super) was_held: bool,
     pub(super) now: DateTime<Utc>,
 }
 
@@ -55,9 +59,18 @@ pub(super) fn fits(routes: &[Route], channel: &str, incident: &Incident) -> bool
         })
 }
 
-/// Judges one incident for one channel.
+/// Judges one incident for one channel. What a silence holds back is judged again at its end, by how things
+/// stand then.
 #[must_use]
 pub(super) fn judge(case: &Case<'_>) -> Judgement {
+    match (aloud(case), case.silent_until) {
+        (Judgement::Tell(_), Some(until)) => Judgement::Wait(until),
+        (judgement, _) => judgement,
+    }
+}
+
+/// What would be told if there were no silences.
+fn aloud(case: &Case<'_>) -> Judgement {
     let is_gone = case.merged
         || matches!(case.incident.resolved_by, Some(ResolvedBy::Merged | ResolvedBy::Withdrawn));
     match (case.last, is_gone) {
@@ -89,7 +102,9 @@ fn first(case: &Case<'_>) -> Judgement {
             && incident.severity <= left.severity
             && incident.event_count < much_more(left.event_count)
     });
-    if !case.fits || is_let_be || (case.before_channel && is_over) {
+    // What came and went within a silence was not to be told.
+    let is_past = is_over && (case.before_channel || case.was_held);
+    if !case.fits || is_let_be || is_past {
         Judgement::Nothing
     } else {
         Judgement::Tell(TellReason::Opened)
@@ -170,6 +185,8 @@ mod tests {
             fits: true,
             before_channel: false,
             hold_resolved_for: TimeDelta::minutes(5),
+            silent_until: None,
+            was_held: false,
             now,
         }
     }
@@ -281,6 +298,26 @@ mod tests {
         assert_eq!(judged(incident(Severity::Medium, 6, None), true), told);
         assert_eq!(judged(incident(Severity::High, 6, None), false), told);
         assert_eq!(judged(incident(Severity::Medium, 50, None), false), told);
+    }
+
+    #[test]
+    fn a_silence_holds_back_until_its_end_and_what_was_over_by_then_is_never_told() {
+        let silent = |incident, last| {
+            judge(&Case { silent_until: Some(at(60)), ..case(incident, last, at(30)) })
+        };
+        let opened = last(TellReason::Opened, Severity::Medium, 12, 0);
+        let open = incident(Severity::High, 12, None);
+        let over = incident(Severity::High, 12, Some((20, ResolvedBy::Recovered)));
+        assert_eq!(silent(&open, None), Judgement::Wait(at(60)));
+        assert_eq!(silent(&open, Some(&opened)), Judgement::Wait(at(60)));
+        assert_eq!(silent(&over, Some(&opened)), Judgement::Wait(at(60)));
+        let same = incident(Severity::Medium, 12, None);
+        assert_eq!(silent(&same, Some(&opened)), Judgement::Nothing);
+        let after =
+            |incident, last| judge(&Case { was_held: true, ..case(incident, last, at(60)) });
+        assert_eq!(after(&open, None), Judgement::Tell(TellReason::Opened));
+        assert_eq!(after(&over, None), Judgement::Nothing);
+        assert_eq!(after(&over, Some(&opened)), Judgement::Tell(TellReason::Resolved));
     }
 
     #[test]

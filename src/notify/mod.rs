@@ -16,6 +16,7 @@ mod payload;
 #[cfg(test)]
 mod sample;
 mod signature;
+mod silences;
 #[cfg(test)]
 mod tests;
 mod webhook;
@@ -26,6 +27,7 @@ pub use deliver::Delivered;
 pub use message::{Before, Message};
 pub use mute::ANY_CHANNEL;
 pub use outbox::{Outbox, Planned};
+pub use silences::{SilenceError, begin as begin_silence, end as end_silence};
 
 use crate::config::{Fault, NotifyConfig, Section};
 

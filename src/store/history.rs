@@ -22,7 +22,7 @@ pub struct History {
 
 impl Store {
     /// Begins to take over the events of another database that happened before a time. What events
-    /// refer to is taken over at once.
+    /// refer to is taken over at once, and so are silences.
     pub async fn history_of(
         &self,
         other: &Self,
@@ -50,6 +50,7 @@ impl Store {
             "insert into main.identities select * from history.identities",
             "insert into main.resources select * from history.resources",
             "insert into main.facets select * from history.facets",
+            "insert into main.silences select * from history.silences",
         ] {
             sqlx::query(copy).execute(&mut *taking).await?;
         }

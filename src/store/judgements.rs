@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::deliveries::{read_reason, read_severity, unsigned};
 use super::{Store, StoreError, Writing, micros, time};
-use crate::model::{IncidentId, Severity, TellReason};
+use crate::model::{IncidentId, Severity, SilenceId, TellReason};
 
 /// A telling as it was planned, to judge what is new since.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct Unjudged {
     pub merged_into: Option<IncidentId>,
     pub first_judged_at: Option<DateTime<Utc>>,
     pub left: Option<LeftUntold>,
+    /// The silence that held something of it back.
+    pub held_by: Option<SilenceId>,
 }
 
 /// Notes that a revision of an incident was judged, and when to look again though nothing changes.
@@ -46,16 +48,18 @@ pub async fn set_judged(
     id: IncidentId,
     revision: i64,
     again_at: Option<DateTime<Utc>>,
+    held_by: Option<SilenceId>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "update judgements set due_at = $3, judged_at = coalesce(judged_at, $4) \
+        "update judgements set due_at = $3, judged_at = coalesce(judged_at, $4), held_by = $5 \
          where incident_id = $1 and revision = $2",
     )
     .bind(id.0)
     .bind(revision)
     .bind(again_at.map(micros))
     .bind(micros(now))
+    .bind(held_by.map(|id| id.0))
     .execute(&mut **writing)
     .await?;
     Ok(())
@@ -142,8 +146,8 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Unjudged>, StoreError> {
         let rows = sqlx::query(
-            "select j.incident_id, i.merged_into, j.judged_at, j.left_severity, j.left_event_count, j.left_resolved \
-             from judgements j left join incidents i on i.id = j.incident_id \
+            "select j.incident_id, i.merged_into, j.judged_at, j.left_severity, j.left_event_count, j.left_resolved, \
+             j.held_by from judgements j left join incidents i on i.id = j.incident_id \
              where j.due_at <= $1 order by j.due_at, j.incident_id limit $2",
         )
         .bind(micros(now))
@@ -164,6 +168,7 @@ impl Store {
                 merged_into: row.try_get::<Option<i64>, _>(1)?.map(IncidentId),
                 first_judged_at: row.try_get::<Option<i64>, _>(2)?.map(time),
                 left,
+                held_by: row.try_get::<Option<i64>, _>(6)?.map(SilenceId),
             })
         };
         rows.iter().map(unjudged).collect()

@@ -38,6 +38,9 @@ mod retention;
 pub mod gaps;
 mod sources;
 
+/// What is not to be told for a while.
+pub mod silences;
+
 /// How far stages have read.
 pub mod stages;
 
