@@ -15,6 +15,7 @@ mod rules;
 mod run;
 mod screen;
 mod settings;
+mod silence;
 mod simulate;
 mod sources;
 mod timeline;
@@ -74,6 +75,9 @@ enum Command {
     /// What was told, to whom, and what is still to be
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// What is not to be told for a while
+    #[command(subcommand)]
+    Silence(silence::Command),
     /// Records that could not be read
     #[command(subcommand)]
     Rejects(rejects::Command),
@@ -127,6 +131,7 @@ async fn command(cli: Cli) -> anyhow::Result<()> {
         Command::Events(command) => events::run(&global, command, &mut screen).await,
         Command::Identities(command) => identities::run(&global, command, &mut screen).await,
         Command::Deliveries(command) => deliveries::run(&global, command, &mut screen).await,
+        Command::Silence(command) => silence::run(&global, command, &mut screen).await,
         Command::Rejects(command) => rejects::run(&global, command, &mut screen).await,
         Command::Sources(command) => sources::run(&global, &command, &mut screen).await,
         Command::Coverage => coverage::run(&global, &mut screen).await,

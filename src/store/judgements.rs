@@ -74,13 +74,14 @@ pub async fn forget(writing: &mut Writing, id: IncidentId) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Leaves all that is to be judged untold, but for incidents that were told before: who heard of
-/// one hears how it goes on. Answers how many were left.
+/// Leaves all that is to be judged untold, but for incidents that were told before, since who heard of
+/// one hears how it goes on, and for those that a silence holds back. Answers how many were left.
 pub async fn leave_untold(writing: &mut Writing, now: DateTime<Utc>) -> Result<u64, StoreError> {
     let done = sqlx::query(
         "update judgements set due_at = null, judged_at = coalesce(judged_at, $1), \
          left_severity = i.severity, left_event_count = i.event_count, left_resolved = i.resolved_at is not null \
          from incidents i where i.id = judgements.incident_id and judgements.due_at is not null \
+         and not (judgements.held_by is not null and judgements.due_at > $1) \
          and not exists (select 1 from deliveries d where d.incident_id = i.id)",
     )
     .bind(micros(now))

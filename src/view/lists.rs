@@ -20,9 +20,9 @@ fn moment_or_dash(at: Option<DateTime<Utc>>) -> String {
     at.map_or_else(|| "-".to_owned(), moment)
 }
 
-/// A state of something that nobody is told.
-fn with_shadow(state: &str) -> String {
-    if state.is_empty() { "shadow".to_owned() } else { format!("{state}, shadow") }
+/// A state of something, and why nobody is told of it.
+fn untold(state: &str, why: &str) -> String {
+    if state.is_empty() { why.to_owned() } else { format!("{state}, {why}") }
 }
 
 impl ListRow for IncidentRow {
@@ -36,7 +36,9 @@ impl ListRow for IncidentRow {
             self.id.to_string().into(),
             Shown::coloured(self.severity.as_str(), severity_colour(self.severity)),
             if self.shadow {
-                Shown::coloured(with_shadow(&self.state.to_string()), AnsiColors::Cyan)
+                Shown::coloured(untold(&self.state.to_string(), "shadow"), AnsiColors::Cyan)
+            } else if self.silenced_until.is_some() {
+                Shown::coloured(untold(&self.state.to_string(), "silenced"), AnsiColors::Cyan)
             } else {
                 Shown::coloured(self.state.to_string(), state_colour(self.state))
             },
@@ -96,7 +98,7 @@ impl ListRow for RuleRow {
             self.category.as_str().into(),
             self.kind.into(),
             if self.shadow {
-                Shown::coloured(with_shadow(&self.status), AnsiColors::Cyan)
+                Shown::coloured(untold(&self.status, "shadow"), AnsiColors::Cyan)
             } else {
                 self.status.as_str().into()
             },

@@ -62,6 +62,8 @@ fn commands_that_are_more_than_their_name_show_an_example() {
         "deliveries retry",
         "backtest",
         "doctor",
+        "silence add",
+        "silence end",
         "simulate",
         "demo",
     ] {

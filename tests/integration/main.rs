@@ -38,6 +38,8 @@ mod rules;
 mod shadow;
 /// When silence is an incident.
 mod silence;
+/// What somebody silenced is told when the silence ends.
+mod silences;
 /// What is told arrives: at a real mail server, and at the reference verifier of Standard Webhooks.
 mod told;
 /// A simulated tenant, and what of a database may not depend on how its records came.
