@@ -1,6 +1,7 @@
 //! The command line: every command is one file, and what they share stands here.
 
 mod backtest;
+mod backup;
 mod coverage;
 mod deliveries;
 mod demo;
@@ -87,6 +88,8 @@ enum Command {
     /// What was read of each source to its end, what is missing, and how late records come
     #[command(after_help = coverage::EXAMPLES)]
     Coverage,
+    /// Copy the database as it is now, while `run` goes on
+    Backup(backup::Args),
     /// Check configuration, database, rules, sources and channels, and say what to do
     Doctor(doctor::Args),
     /// Write realistic sign-in records with labelled scenarios
@@ -135,6 +138,7 @@ async fn command(cli: Cli) -> anyhow::Result<()> {
         Command::Rejects(command) => rejects::run(&global, command, &mut screen).await,
         Command::Sources(command) => sources::run(&global, &command, &mut screen).await,
         Command::Coverage => coverage::run(&global, &mut screen).await,
+        Command::Backup(args) => backup::run(&global, args, &mut screen).await,
         Command::Doctor(args) => doctor::run(&global, &args, &mut screen).await,
         Command::Simulate(args) => simulate::run(&global, &args, &mut screen),
         Command::Demo(args) => demo::run(&args, &mut screen).await,

@@ -1,5 +1,6 @@
 //! The one place with SQL: a SQLite file that the stages meet at.
 
+mod backup;
 mod blocks;
 mod conservation;
 mod coverage;
@@ -70,6 +71,7 @@ use tokio::sync::Mutex;
 
 use dictionary::Dictionary;
 
+pub use backup::{BackupError, Copied};
 pub use batch::{Batch, Fetched, Reject};
 pub use coverage::{HeadCoverage, Reading, ReadingKind, WindowDone};
 pub use dossier::{Alike, Dossier, Habits};

@@ -61,6 +61,7 @@ fn commands_that_are_more_than_their_name_show_an_example() {
         "deliveries list",
         "deliveries retry",
         "backtest",
+        "backup",
         "doctor",
         "silence add",
         "silence end",

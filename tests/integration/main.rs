@@ -6,6 +6,8 @@
 mod architecture;
 /// The stored history under other rules: what would have been found and told, and nothing is touched.
 mod backtest;
+/// A copy of the database is whole, whatever is written meanwhile.
+mod backup;
 /// Every command helps, and ends well when its reader goes away.
 mod commands;
 /// Published records, where they are at hand.
