@@ -40,6 +40,8 @@ pub(super) async fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     }
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
+    let read_again = Arc::new(Notify::new());
+    read_on_signal(Arc::clone(&read_again))?;
     if args.once {
         let bar = screen::spinner();
         let on_page = |source: &str, head: &str, from: DateTime<Utc>, to: DateTime<Utc>| {
@@ -66,8 +68,6 @@ pub(super) async fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
             db = %app.store.path().display(),
             "watching"
         );
-        let read_again = Arc::new(Notify::new());
-        read_on_signal(Arc::clone(&read_again))?;
         let mut watch = Watch::new(global.rules.clone());
         pipeline::run(&app, &mut watch, &read_again, &stop).await?;
         tracing::info!("stopped");

@@ -41,14 +41,7 @@ impl RuleFiles {
             };
             let before = now.clone();
             match tried {
-                Broken::Files(found) => {
-                    for fault in found {
-                        put_back(&mut now, &self.good, &fault.file);
-                        if faults.iter().all(|known| known.file != fault.file) {
-                            faults.push(placed(fault, &before));
-                        }
-                    }
-                }
+                Broken::Files(found) => self.leave_out(&mut now, found, &mut faults),
                 Broken::Somewhere(found) => self.search(&mut now, codes, &found, &mut faults),
             }
             if now == before {
@@ -64,6 +57,18 @@ impl RuleFiles {
         let Some((book, matcher)) = made else { return Err(faults) };
         self.good = now;
         Ok(Mended { book, matcher, faults })
+    }
+
+    /// Makes files with faults what they were, and keeps the first reading of what is wrong with each.
+    fn leave_out(&self, now: &mut Texts, found: Vec<RuleFault>, faults: &mut Vec<RuleFault>) {
+        let known: Vec<PathBuf> = faults.iter().map(|fault| fault.file.clone()).collect();
+        let before = now.clone();
+        for fault in found {
+            put_back(now, &self.good, &fault.file);
+            if !known.contains(&fault.file) {
+                faults.push(placed(fault, &before));
+            }
+        }
     }
 
     /// Looks for the edited files that cannot be compiled, each beside those that were good.

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::message::topic;
 use crate::config::Route;
-use crate::model::{Incident, ResolvedBy, TellReason};
+use crate::model::{Incident, ResolvedBy, SilenceId, TellReason};
 use crate::store::judgements::{LeftUntold, Told};
 
 /// So many times the events that were told are worth telling again.
@@ -39,8 +39,8 @@ pub(super) struct Case<'a> {
     pub(super) hold_resolved_for: TimeDelta,
     /// The end of a silence that it is of.
     pub(super) silent_until: Option<DateTime<Utc>>,
-    /// A silence held it back.
-    pub(super) was_held: bool,
+    /// The silence that held it back when it was last judged.
+    pub(super) held_by: Option<SilenceId>,
     pub(super) now: DateTime<Utc>,
 }
 
@@ -103,7 +103,7 @@ fn first(case: &Case<'_>) -> Judgement {
             && incident.event_count < much_more(left.event_count)
     });
     // What came and went within a silence was not to be told.
-    let is_past = is_over && (case.before_channel || case.was_held);
+    let is_past = is_over && (case.before_channel || case.held_by.is_some());
     if !case.fits || is_let_be || is_past {
         Judgement::Nothing
     } else {
@@ -186,7 +186,7 @@ mod tests {
             before_channel: false,
             hold_resolved_for: TimeDelta::minutes(5),
             silent_until: None,
-            was_held: false,
+            held_by: None,
             now,
         }
     }
@@ -313,8 +313,9 @@ mod tests {
         assert_eq!(silent(&over, Some(&opened)), Judgement::Wait(at(60)));
         let same = incident(Severity::Medium, 12, None);
         assert_eq!(silent(&same, Some(&opened)), Judgement::Nothing);
-        let after =
-            |incident, last| judge(&Case { was_held: true, ..case(incident, last, at(60)) });
+        let after = |incident, last| {
+            judge(&Case { held_by: Some(SilenceId(1)), ..case(incident, last, at(60)) })
+        };
         assert_eq!(after(&open, None), Judgement::Tell(TellReason::Opened));
         assert_eq!(after(&over, None), Judgement::Nothing);
         assert_eq!(after(&over, Some(&opened)), Judgement::Tell(TellReason::Resolved));

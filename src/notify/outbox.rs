@@ -165,7 +165,7 @@ impl Outbox {
                         && unjudged.first_judged_at.is_some(),
                     hold_resolved_for: self.hold_resolved_for,
                     silent_until: silence.map(|silence| silence.ends_at),
-                    was_held: unjudged.held_by.is_some(),
+                    held_by: unjudged.held_by,
                     now,
                 };
                 let telling = match judge(&case) {
@@ -173,9 +173,8 @@ impl Outbox {
                     Judgement::Wait(until) => {
                         judged.again_at =
                             Some(judged.again_at.map_or(until, |at: DateTime<Utc>| at.min(until)));
-                        if let Some(silence) = silence.filter(|silence| silence.ends_at == until) {
-                            judged.held_by = Some(silence.id);
-                        }
+                        let holding = silence.filter(|silence| silence.ends_at == until);
+                        judged.held_by = holding.map(|silence| silence.id).or(judged.held_by);
                         break;
                     }
                     Judgement::Nothing => break,
@@ -191,9 +190,7 @@ impl Outbox {
             }
         }
         let silence = silence.filter(|silence| judged.held_by == Some(silence.id));
-        judged.note = silence
-            .filter(|silence| unjudged.held_by != Some(silence.id))
-            .map(|silence| in_words(silence));
+        judged.note = silence.filter(|silence| unjudged.held_by != Some(silence.id)).map(in_words);
         Ok(judged)
     }
 
