@@ -13,5 +13,6 @@ create table silences (
 ) strict;
 create index silences_by_end on silences (ends_at);
 
--- The silence that holds something back, or held it until the incident was over: then it is never told.
+-- The silence that holds something back, or held it until the incident was over: then it is never told. 0 where
+-- it is the shadow that its rules are in.
 alter table judgements add column held_by integer;

@@ -5,14 +5,18 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use clap::Args as ClapArgs;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use super::incidents::moment;
+use super::run::stop_on_signal;
 use super::screen::{self, Screen};
 use super::settings::{Global, Wrong};
 use crate::app::{self, Ruleset};
 use crate::backtest::{Apart, Backtest, Report, compare, live};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, RulesConfig};
+use crate::detect::Matcher;
+use crate::store::Store;
 use crate::view;
 
 #[derive(Debug, ClapArgs)]
@@ -62,8 +66,33 @@ pub(super) async fn run(global: &Global, args: &Args, screen: &mut Screen) -> an
     }
     let rules = Ruleset::read(global.rules.as_deref(), &config.rules)?;
     let others = args.against.as_deref().map(|folder| others(folder, &config)).transpose()?;
+    let stop = CancellationToken::new();
+    stop_on_signal(stop.clone())?;
     let store = global.store().await?;
-    let backtest = Backtest { store: &store, config: &config, since: args.since, until };
+    let sets = (rules, others);
+    let done = tokio::select! {
+        done = evaluate(&store, &config, (args.since, until), sets) => Some(done?),
+        // What was made for it is taken away when it is dropped.
+        () = stop.cancelled() => None,
+    };
+    store.close().await;
+    let Some((report, against)) = done else { anyhow::bail!("stopped; nothing was changed") };
+    if global.is_json() {
+        return screen.json(&Answer { report, against });
+    }
+    let difference = against.as_ref().map(|against| &against.difference);
+    screen.text(&view::backtest(&report, difference, &screen.style.clone()))
+}
+
+type Set = (Ruleset, Matcher);
+
+async fn evaluate(
+    store: &Store,
+    config: &Config,
+    (since, until): (Option<DateTime<Utc>>, DateTime<Utc>),
+    (rules, others): (Set, Option<Set>),
+) -> anyhow::Result<(Report, Option<Against>)> {
+    let backtest = Backtest { store, config, since, until };
     let bar = screen::bar();
     let progress = |done: u64, all: u64| {
         bar.set_length(all);
@@ -78,17 +107,11 @@ pub(super) async fn run(global: &Global, args: &Args, screen: &mut Screen) -> an
         against = Some(Against { report: other.end().await, difference });
     }
     bar.finish_and_clear();
-    let report = lived.end().await;
-    store.close().await;
-    if global.is_json() {
-        return screen.json(&Answer { report, against });
-    }
-    let difference = against.as_ref().map(|against| &against.difference);
-    screen.text(&view::backtest(&report, difference, &screen.style.clone()))
+    Ok((lived.end().await, against))
 }
 
 /// The rules to compare with. Names of the configuration that only the first set has mean nothing here.
-fn others(folder: &Path, config: &Config) -> anyhow::Result<(Ruleset, crate::detect::Matcher)> {
+fn others(folder: &Path, config: &Config) -> anyhow::Result<Set> {
     let folder = (folder.exists() || folder != Path::new("shipped")).then_some(folder);
     let rulebook = app::read_rules(folder)?;
     let known = |names: &[String]| {

@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::message::topic;
 use crate::config::Route;
-use crate::model::{Incident, ResolvedBy, SilenceId, TellReason};
-use crate::store::judgements::{LeftUntold, Told};
+use crate::model::{Incident, ResolvedBy, TellReason};
+use crate::store::judgements::{Held, LeftUntold, Told};
 
 /// So many times the events that were told are worth telling again.
 const MUCH_MORE: u64 = 10;
@@ -39,8 +39,8 @@ pub(super) struct Case<'a> {
     pub(super) hold_resolved_for: TimeDelta,
     /// The end of a silence that it is of.
     pub(super) silent_until: Option<DateTime<Utc>>,
-    /// The silence that held it back when it was last judged.
-    pub(super) held_by: Option<SilenceId>,
+    /// What held it back when it was last judged.
+    pub(super) held: Option<Held>,
     pub(super) now: DateTime<Utc>,
 }
 
@@ -102,8 +102,8 @@ fn first(case: &Case<'_>) -> Judgement {
             && incident.severity <= left.severity
             && incident.event_count < much_more(left.event_count)
     });
-    // What came and went within a silence was not to be told.
-    let is_past = is_over && (case.before_channel || case.held_by.is_some());
+    // What came and went in silence or in shadow was not to be told.
+    let is_past = is_over && (case.before_channel || case.held.is_some());
     if !case.fits || is_let_be || is_past {
         Judgement::Nothing
     } else {
@@ -134,6 +134,10 @@ fn again(case: &Case<'_>, last: &Told) -> Judgement {
 
 fn worse(case: &Case<'_>, last: &Told) -> Judgement {
     let incident = case.incident;
+    if last.reason == TellReason::Resolved && incident.event_count <= last.event_count {
+        // The same that was told as over: only its rule is another now.
+        return Judgement::Nothing;
+    }
     if incident.severity > last.severity {
         return Judgement::Tell(TellReason::Worse);
     }
@@ -170,7 +174,7 @@ mod tests {
 
     use super::super::sample;
     use super::*;
-    use crate::model::Severity;
+    use crate::model::{Severity, SilenceId};
 
     fn at(minute: i64) -> DateTime<Utc> {
         sample::at(minute)
@@ -186,7 +190,7 @@ mod tests {
             before_channel: false,
             hold_resolved_for: TimeDelta::minutes(5),
             silent_until: None,
-            held_by: None,
+            held: None,
             now,
         }
     }
@@ -314,11 +318,27 @@ mod tests {
         let same = incident(Severity::Medium, 12, None);
         assert_eq!(silent(&same, Some(&opened)), Judgement::Nothing);
         let after = |incident, last| {
-            judge(&Case { held_by: Some(SilenceId(1)), ..case(incident, last, at(60)) })
+            judge(&Case { held: Some(Held::By(SilenceId(1))), ..case(incident, last, at(60)) })
         };
         assert_eq!(after(&open, None), Judgement::Tell(TellReason::Opened));
         assert_eq!(after(&over, None), Judgement::Nothing);
         assert_eq!(after(&over, Some(&opened)), Judgement::Tell(TellReason::Resolved));
+    }
+
+    #[test]
+    fn what_is_over_is_not_told_again_because_its_rule_was_edited() {
+        let over = |severity, count| incident(severity, count, Some((20, ResolvedBy::Recovered)));
+        let resolved = last(TellReason::Resolved, Severity::Medium, 12, 30);
+        let judged = |incident| judge(&case(&incident, Some(&resolved), at(900)));
+        assert_eq!(judged(over(Severity::Critical, 12)), Judgement::Nothing);
+        assert_eq!(judged(over(Severity::Critical, 13)), Judgement::Tell(TellReason::Worse));
+        // Out of the shadow comes what is open, not what was.
+        let promoted =
+            |incident| judge(&Case { held: Some(Held::InShadow), ..case(incident, None, at(900)) });
+        let was = over(Severity::High, 12);
+        assert_eq!(promoted(&was), Judgement::Nothing);
+        let open = incident(Severity::High, 12, None);
+        assert_eq!(promoted(&open), Judgement::Tell(TellReason::Opened));
     }
 
     #[test]

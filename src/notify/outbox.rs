@@ -11,9 +11,9 @@ use super::message::{Before, Message, cleaned, commands};
 use crate::config::{Config, Route};
 use crate::detect::Rulebook;
 use crate::diagnose::{self, Card, Catalogue};
-use crate::model::{DeliveryId, Incident, IncidentId, Silence, SilenceId};
+use crate::model::{DeliveryId, Incident, IncidentId, Silence};
 use crate::store::deliveries::{self as rows, NewDelivery};
-use crate::store::judgements::{self, Told, Unjudged};
+use crate::store::judgements::{self, Held, Told, Unjudged};
 use crate::store::{Store, StoreError, incidents};
 
 /// Incidents judged in one transaction.
@@ -42,8 +42,8 @@ struct Judged {
     id: IncidentId,
     revision: i64,
     again_at: Option<DateTime<Utc>>,
-    /// The silence that held something of it back, and what is to be noted of that.
-    held_by: Option<SilenceId>,
+    /// What held something of it back, and what is to be noted of that.
+    held: Option<Held>,
     note: Option<String>,
     messages: Vec<(Told, Message)>,
 }
@@ -146,7 +146,11 @@ impl Outbox {
             revision: incident.revision,
             again_at: None,
             // That it was held back stays known until it is told, or begins anew.
-            held_by: unjudged.held_by.filter(|_| incident.resolved_at.is_some()),
+            held: if incident.is_shadow {
+                Some(Held::InShadow)
+            } else {
+                unjudged.held.filter(|_| incident.resolved_at.is_some())
+            },
             note: None,
             messages: Vec::new(),
         };
@@ -165,7 +169,7 @@ impl Outbox {
                         && unjudged.first_judged_at.is_some(),
                     hold_resolved_for: self.hold_resolved_for,
                     silent_until: silence.map(|silence| silence.ends_at),
-                    held_by: unjudged.held_by,
+                    held: unjudged.held,
                     now,
                 };
                 let telling = match judge(&case) {
@@ -174,7 +178,7 @@ impl Outbox {
                         judged.again_at =
                             Some(judged.again_at.map_or(until, |at: DateTime<Utc>| at.min(until)));
                         let holding = silence.filter(|silence| silence.ends_at == until);
-                        judged.held_by = holding.map(|silence| silence.id).or(judged.held_by);
+                        judged.held = holding.map(|silence| Held::By(silence.id)).or(judged.held);
                         break;
                     }
                     Judgement::Nothing => break,
@@ -189,8 +193,9 @@ impl Outbox {
                 last = Some(telling);
             }
         }
-        let silence = silence.filter(|silence| judged.held_by == Some(silence.id));
-        judged.note = silence.filter(|silence| unjudged.held_by != Some(silence.id)).map(in_words);
+        let silence = silence.filter(|silence| judged.held == Some(Held::By(silence.id)));
+        judged.note =
+            silence.filter(|silence| unjudged.held != Some(Held::By(silence.id))).map(in_words);
         Ok(judged)
     }
 
@@ -305,7 +310,7 @@ async fn commit(
             judged.id,
             judged.revision,
             judged.again_at,
-            judged.held_by,
+            judged.held,
             now,
         )
         .await?;

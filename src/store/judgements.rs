@@ -30,6 +30,27 @@ pub struct LeftUntold {
     pub resolved: bool,
 }
 
+/// What kept an incident from being told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// All of its rules were in shadow.
+    InShadow,
+    By(SilenceId),
+}
+
+impl Held {
+    fn number(self) -> i64 {
+        match self {
+            Self::InShadow => 0,
+            Self::By(silence) => silence.0,
+        }
+    }
+
+    fn of(number: i64) -> Self {
+        if number == 0 { Self::InShadow } else { Self::By(SilenceId(number)) }
+    }
+}
+
 /// An incident that changed, or whose recovery may have held, since it was last judged.
 #[derive(Clone, Debug)]
 pub struct Unjudged {
@@ -38,8 +59,8 @@ pub struct Unjudged {
     pub merged_into: Option<IncidentId>,
     pub first_judged_at: Option<DateTime<Utc>>,
     pub left: Option<LeftUntold>,
-    /// The silence that held something of it back.
-    pub held_by: Option<SilenceId>,
+    /// What held something of it back.
+    pub held: Option<Held>,
 }
 
 /// Notes that a revision of an incident was judged, and when to look again though nothing changes.
@@ -48,7 +69,7 @@ pub async fn set_judged(
     id: IncidentId,
     revision: i64,
     again_at: Option<DateTime<Utc>>,
-    held_by: Option<SilenceId>,
+    held: Option<Held>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query(
@@ -59,7 +80,7 @@ pub async fn set_judged(
     .bind(revision)
     .bind(again_at.map(micros))
     .bind(micros(now))
-    .bind(held_by.map(|id| id.0))
+    .bind(held.map(Held::number))
     .execute(&mut **writing)
     .await?;
     Ok(())
@@ -169,7 +190,7 @@ impl Store {
                 merged_into: row.try_get::<Option<i64>, _>(1)?.map(IncidentId),
                 first_judged_at: row.try_get::<Option<i64>, _>(2)?.map(time),
                 left,
-                held_by: row.try_get::<Option<i64>, _>(6)?.map(SilenceId),
+                held: row.try_get::<Option<i64>, _>(6)?.map(Held::of),
             })
         };
         rows.iter().map(unjudged).collect()

@@ -1,6 +1,10 @@
 //! The stored history under other rules: what would have been found and told, and nothing is touched.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use serde_json::Value;
+use signinel::standin::graph::Options;
 
 use crate::program::Place;
 use crate::world;
@@ -92,6 +96,26 @@ fn what_was_before_is_learnt_from_and_not_counted() {
         whole["findings"].as_u64().unwrap()
     );
     place.run("backtest --since 2026-11-23 --until 2026-11-22").says(2, &["--since", "not before"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_goes_on_beside_a_run() {
+    let records = world::tenant(12, 35);
+    let graph = world::graph(&records, Options::default(), |_, _| None);
+    let place = Place::new();
+    place.write("signinel.toml", world::polling(&graph, ""));
+    let mut command = place.command("run");
+    command.envs(world::identity(&graph)).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().contains("records read")));
+    let report = place.json("backtest");
+    assert!(report["events"].as_u64().unwrap() > 0);
+    let stopped = std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    assert!(stopped.success());
+    assert!(said.any(|line| line.unwrap().contains("stopped")));
+    assert!(child.wait().unwrap().success());
+    place.run("doctor --offline").says(0, &["every record read is accounted for"]);
 }
 
 #[test]

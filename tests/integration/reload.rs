@@ -120,6 +120,37 @@ fn findings_follow_an_edit_and_a_broken_one_leaves_the_old_rule_in_force() {
     running.stop();
 }
 
+/// The rows of the fold of a rule that is not edited.
+async fn mark(place: &Place, mark: Option<i64>) -> Vec<i64> {
+    let url = format!("sqlite://{}", place.path("signinel.db").display());
+    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+    let of = "rule_id = (select id from rules where name = 'failure_streak')";
+    if let Some(mark) = mark {
+        let sql = format!("update tails set folded = {mark} where {of}");
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+    }
+    let sql = format!("select folded from tails where {of}");
+    let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&pool).await.unwrap();
+    pool.close().await;
+    rows
+}
+
+#[tokio::test]
+async fn a_rule_that_was_not_edited_goes_on_where_it_was() {
+    let mut running = Running::start();
+    // A fold that began again would not have this mark.
+    assert_eq!(mark(&running.place, Some(77)).await, [77]);
+    running.place.edit(SPIKE, "gte: 10", "gte: 1000");
+    running.until("rules read again");
+    running.until("evaluated");
+    assert_eq!(mark(&running.place, None).await, [77]);
+    running.place.edit(STREAK, "gte: 5", "gte: 6");
+    running.until("changed failure_streak");
+    running.signal("-TERM");
+    running.until("stopped");
+    assert_ne!(mark(&running.place, None).await, [77]);
+}
+
 #[test]
 fn a_hangup_reads_the_rules_again_and_the_same_rules_stay() {
     let mut running = Running::start();

@@ -58,6 +58,17 @@ fn an_incident_of_rules_in_shadow_is_shown_and_never_told() {
 }
 
 #[test]
+fn what_was_over_while_its_rule_was_in_shadow_is_not_told_when_the_rule_goes_live() {
+    let place = imported(&format!("[rules]\nshadow = [\"{RULE}\", \"failure_streak\"]\n"));
+    place.run("incidents resolve 1 --by ada").says(0, &[]);
+    place.run("import spike.json").says(0, &[]);
+    place.write("signinel.toml", CHANNEL);
+    place.run("import spike.json").says(0, &[]);
+    assert_eq!(only_incident(&place)["shadow"], false);
+    assert_eq!(planned(&place), 0);
+}
+
+#[test]
 fn an_incident_of_both_is_told_on_the_ground_of_the_live_ones() {
     let (whole, both) = (imported(""), imported(&format!("[rules]\nshadow = [\"{RULE}\"]\n")));
     let (whole, incident) = (only_incident(&whole), only_incident(&both));
