@@ -97,10 +97,16 @@ fn rules(global: &Global, round: &mut Round) {
         Ok(catalogue) => catalogue,
         Err(error) => return round.faults("rules", &error),
     };
-    let rulebook = match app::read_rules(folder) {
+    let mut rulebook = match app::read_rules(folder) {
         Ok(rulebook) => rulebook,
         Err(error) => return round.faults("rules", &error),
     };
+    // What is wrong with the configuration itself was told before.
+    if let Ok(config) = global.config()
+        && let Err(faults) = app::shade(&mut rulebook, &config.rules)
+    {
+        round.faults("rules", &BuildError::Config(faults));
+    }
     match Matcher::new(&rulebook, catalogue.classes()) {
         Ok(_) => {
             let origin =

@@ -1,5 +1,7 @@
 //! The command line: every command is one file, and what they share stands here.
 
+mod backtest;
+mod backup;
 mod coverage;
 mod deliveries;
 mod demo;
@@ -14,6 +16,7 @@ mod rules;
 mod run;
 mod screen;
 mod settings;
+mod silence;
 mod simulate;
 mod sources;
 mod timeline;
@@ -62,6 +65,8 @@ enum Command {
     /// The rules: list them, check their files, run their own tests
     #[command(subcommand)]
     Rules(rules::Command),
+    /// What a set of rules would have found and told over the stored history
+    Backtest(backtest::Args),
     /// Single sign-ins
     #[command(subcommand)]
     Events(events::Command),
@@ -71,6 +76,9 @@ enum Command {
     /// What was told, to whom, and what is still to be
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// What is not to be told for a while
+    #[command(subcommand)]
+    Silence(silence::Command),
     /// Records that could not be read
     #[command(subcommand)]
     Rejects(rejects::Command),
@@ -80,6 +88,8 @@ enum Command {
     /// What was read of each source to its end, what is missing, and how late records come
     #[command(after_help = coverage::EXAMPLES)]
     Coverage,
+    /// Copy the database as it is now, while `run` goes on
+    Backup(backup::Args),
     /// Check configuration, database, rules, sources and channels, and say what to do
     Doctor(doctor::Args),
     /// Write realistic sign-in records with labelled scenarios
@@ -120,12 +130,15 @@ async fn command(cli: Cli) -> anyhow::Result<()> {
         Command::Incidents(command) => incidents::run(&global, command, &mut screen).await,
         Command::Timeline(args) => timeline::run(&global, &args, &mut screen).await,
         Command::Rules(command) => rules::run(&global, command, &mut screen).await,
+        Command::Backtest(args) => backtest::run(&global, &args, &mut screen).await,
         Command::Events(command) => events::run(&global, command, &mut screen).await,
         Command::Identities(command) => identities::run(&global, command, &mut screen).await,
         Command::Deliveries(command) => deliveries::run(&global, command, &mut screen).await,
+        Command::Silence(command) => silence::run(&global, command, &mut screen).await,
         Command::Rejects(command) => rejects::run(&global, command, &mut screen).await,
         Command::Sources(command) => sources::run(&global, &command, &mut screen).await,
         Command::Coverage => coverage::run(&global, &mut screen).await,
+        Command::Backup(args) => backup::run(&global, args, &mut screen).await,
         Command::Doctor(args) => doctor::run(&global, &args, &mut screen).await,
         Command::Simulate(args) => simulate::run(&global, &args, &mut screen),
         Command::Demo(args) => demo::run(&args, &mut screen).await,

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::section::Section;
 
 /// Tables that hold one set of settings.
-const TABLES: [&str; 3] = ["incidents", "retention", "notify"];
+const TABLES: [&str; 4] = ["incidents", "retention", "notify", "rules"];
 
 /// Whether a key holds a secret, which is text whatever it looks like: a password may be all digits.
 fn is_secret(key: &str) -> bool {

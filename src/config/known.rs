@@ -10,6 +10,12 @@ pub fn unknown(word: &str, are: &str, known: &[&str]) -> String {
     }
 }
 
+/// ", did you mean …?" as the end of a sentence, where a known word resembles this one.
+#[must_use]
+pub fn meant(word: &str, known: &[&str]) -> String {
+    nearest(word, known).map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"))
+}
+
 /// The known word that most resembles this one, where no more than a third of it is different.
 #[must_use]
 pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {

@@ -14,7 +14,7 @@ use toml::Table;
 
 use crate::model::Severity;
 
-pub use known::unknown;
+pub use known::{meant, unknown};
 pub use secret::Secret;
 pub use section::Section;
 pub use span::Span;
@@ -85,8 +85,19 @@ pub struct Route {
     pub categories: Vec<String>,
 }
 
+/// Which rules are only watched.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RulesConfig {
+    /// Rules that are evaluated and shown, and never told; so are those whose status is experimental.
+    pub shadow: Vec<String>,
+    /// Rules that are told whatever their status.
+    pub live: Vec<String>,
+}
+
 /// All that a file may hold.
-const TABLES: [&str; 6] = ["source", "channel", "route", "incidents", "retention", "notify"];
+const TABLES: [&str; 7] =
+    ["source", "channel", "route", "incidents", "retention", "notify", "rules"];
 
 /// The whole configuration.
 #[derive(Clone, Debug, Default)]
@@ -97,6 +108,7 @@ pub struct Config {
     pub incidents: IncidentsConfig,
     pub retention: RetentionConfig,
     pub notify: NotifyConfig,
+    pub rules: RulesConfig,
 }
 
 /// A configuration that cannot be used as it is.
@@ -155,6 +167,7 @@ impl Config {
             incidents: decode(&mut file, "incidents", &mut faults),
             retention: decode(&mut file, "retention", &mut faults),
             notify: decode(&mut file, "notify", &mut faults),
+            rules: decode(&mut file, "rules", &mut faults),
         };
         faults.extend(
             file.keys()
@@ -175,12 +188,16 @@ impl Config {
         let names: Vec<&str> = self.channels.iter().map(|section| section.name.as_str()).collect();
         for channel in self.routes.iter().flat_map(|route| &route.channels) {
             if !names.contains(&channel.as_str()) {
-                let meant = known::nearest(channel, &names)
-                    .map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+                let meant = known::meant(channel, &names);
                 faults.push(Fault(format!(
                     "[[route]]: there is no channel named `{channel}`{meant}"
                 )));
             }
+        }
+        for name in self.rules.shadow.iter().filter(|name| self.rules.live.contains(name)) {
+            faults.push(Fault(format!(
+                "[rules]: `{name}` is in `shadow` and in `live`; leave it in one"
+            )));
         }
     }
 }

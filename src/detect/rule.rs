@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use rsigma_parser::{
-    ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType, SigmaRule,
+    ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType, SigmaRule, Status,
     WindowMode,
 };
 use serde::Deserialize;
@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::fields::Field;
 use super::kind_of::{SECOND, kind};
 use super::kinds::{Condition, EventCount, Kind};
+use super::text::RuleText;
 use crate::model::{RuleFacts, Severity};
 
 /// What is under `signinel:` in a rule file.
@@ -70,20 +71,6 @@ pub struct RuleTest {
     pub events: Vec<HashMap<String, yaml_serde::Value>>,
 }
 
-/// What a person is told of a rule.
-#[derive(Clone, Debug, Default)]
-pub struct RuleText {
-    pub title: String,
-    /// How far it is proved: stable, test, experimental, deprecated.
-    pub status: String,
-    pub description: String,
-    pub why: String,
-    pub first_steps: Vec<String>,
-    pub unknown: Vec<String>,
-    pub false_positives: Vec<String>,
-    pub tags: Vec<String>,
-}
-
 /// A detection: which single events a rule is about.
 #[derive(Clone, Debug)]
 pub struct Detection {
@@ -139,6 +126,8 @@ pub struct Rule {
     pub hides: Vec<String>,
     pub text: RuleText,
     pub tests: Vec<RuleTest>,
+    /// Evaluated and shown, and never told.
+    pub is_shadow: bool,
     /// Changes whenever something changes that decides what it finds.
     pub fingerprint: String,
 }
@@ -186,14 +175,9 @@ pub(super) fn correlation(
         }
     }
     let text = RuleText {
-        title: rule.title.clone(),
-        status: status(rule.status).to_owned(),
-        description: rule.description.clone().unwrap_or_default(),
-        why: extension.why.clone(),
-        first_steps: extension.first_steps.clone(),
-        unknown: extension.unknown.clone(),
-        false_positives: rule.falsepositives.clone(),
         tags: rule.tags.clone(),
+        false_positives: rule.falsepositives.clone(),
+        ..RuleText::of((&rule.title, rule.status, rule.description.as_ref()), extension)
     };
     match kind {
         Some(kind) if faults.is_empty() => Ok(Rule {
@@ -211,6 +195,7 @@ pub(super) fn correlation(
             hides: extension.hides.clone(),
             text,
             tests: extension.tests.clone(),
+            is_shadow: rule.status == Some(Status::Experimental),
             fingerprint: String::new(),
         }),
         _ => Err(faults),
@@ -268,16 +253,15 @@ pub(super) fn standalone(detection: &Detection) -> Rule {
         across_groups: false,
         hides: Vec::new(),
         text: RuleText {
-            title: rule.title.clone(),
-            status: status(rule.status).to_owned(),
-            description: rule.description.clone().unwrap_or_default(),
-            why: detection.extension.why.clone(),
-            first_steps: detection.extension.first_steps.clone(),
-            unknown: detection.extension.unknown.clone(),
-            false_positives: rule.falsepositives.clone(),
             tags: rule.tags.clone(),
+            false_positives: rule.falsepositives.clone(),
+            ..RuleText::of(
+                (&rule.title, rule.status, rule.description.as_ref()),
+                &detection.extension,
+            )
         },
         tests: detection.extension.tests.clone(),
+        is_shadow: rule.status == Some(Status::Experimental),
         fingerprint: String::new(),
     }
 }
@@ -355,17 +339,6 @@ pub(super) fn severity(level: Option<rsigma_parser::Level>) -> Severity {
     level.map_or(Severity::Informational, |level| level.as_str().parse().unwrap_or_default())
 }
 
-fn status(status: Option<rsigma_parser::Status>) -> &'static str {
-    match status {
-        Some(rsigma_parser::Status::Stable) => "stable",
-        Some(rsigma_parser::Status::Test) => "test",
-        Some(rsigma_parser::Status::Experimental) => "experimental",
-        Some(rsigma_parser::Status::Deprecated) => "deprecated",
-        Some(rsigma_parser::Status::Unsupported) => "unsupported",
-        None => "",
-    }
-}
-
 impl Rule {
     /// What it looks for, in the word that `rules/README.md` has for it.
     #[must_use]
@@ -388,6 +361,7 @@ impl Rule {
             category: self.category.clone(),
             across_groups: self.across_groups,
             hides: self.hides.clone(),
+            is_shadow: self.is_shadow,
         }
     }
 

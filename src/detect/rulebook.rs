@@ -26,6 +26,9 @@ pub struct RuleFault {
     pub sentence: String,
 }
 
+/// A file by its path, and its text.
+pub(super) type RuleFile = (PathBuf, String);
+
 /// The rules in force, by name.
 #[derive(Clone, Debug, Default)]
 pub struct Rulebook {
@@ -44,6 +47,16 @@ impl Rulebook {
 
     /// The rules of a folder and the folders in it.
     pub fn folder(folder: &Path) -> Result<Self, Vec<RuleFault>> {
+        let (files, faults) = Self::files(folder)?;
+        match (Self::read(&files), faults.is_empty()) {
+            (read, true) => read,
+            (Ok(_), false) => Err(faults),
+            (Err(more), false) => Err(faults.into_iter().chain(more).collect()),
+        }
+    }
+
+    /// The texts of the rule files of a folder and the folders in it, in order, and which cannot be read.
+    pub(super) fn files(folder: &Path) -> Result<(Vec<RuleFile>, Vec<RuleFault>), Vec<RuleFault>> {
         let mut files = Vec::new();
         let mut faults = Vec::new();
         folder_files(folder, &mut files, &mut faults).map_err(|error| {
@@ -60,11 +73,7 @@ impl Rulebook {
             });
         }
         files.sort();
-        match (Self::read(&files), faults.is_empty()) {
-            (read, true) => read,
-            (Ok(_), false) => Err(faults),
-            (Err(more), false) => Err(faults.into_iter().chain(more).collect()),
-        }
+        Ok((files, faults))
     }
 
     /// Reads files given as path and text.
@@ -80,6 +89,20 @@ impl Rulebook {
     #[must_use]
     pub fn facts(&self) -> BTreeMap<String, RuleFacts> {
         self.rules.iter().map(|(name, rule)| (name.clone(), rule.facts())).collect()
+    }
+
+    /// Puts rules in shadow, or out of it whatever their status. Gives the names that are no rule.
+    pub fn shade(&mut self, shadow: &[String], live: &[String]) -> Vec<String> {
+        let mut unknown = Vec::new();
+        for (names, is_shadow) in [(shadow, true), (live, false)] {
+            for name in names {
+                match self.rules.get_mut(name) {
+                    Some(rule) => rule.is_shadow = is_shadow,
+                    None => unknown.push(name.clone()),
+                }
+            }
+        }
+        unknown
     }
 
     /// The name a correlation means: a rule may be referred to by name, id or title.

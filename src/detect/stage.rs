@@ -10,11 +10,12 @@ use foldhash::fast::RandomState;
 use super::amend::{Late, apply};
 use super::feeds::Feeds;
 use super::groups::Groups;
-use super::kinds::{Occurrence, Role, Which};
+use super::kinds::{Occurrence, Role};
 use super::matching::Matcher;
-use super::meanings::{Meaning, Meanings};
+use super::meanings::Meanings;
 use super::pass::{Found, Pace};
 use super::replay::{Outcome, Put, Replay, compare, just_after, just_before, spoken_of};
+use super::touched::{Touch, Touched};
 use crate::model::{Draft, EventId};
 use crate::store::checkpoints::{self, CheckpointWrites};
 use crate::store::findings::{self, RuleRow};
@@ -32,7 +33,7 @@ pub struct Detector {
     /// The database's number of each rule, once known.
     pub(super) rules: Vec<RuleRow>,
     pub(super) groups: Groups,
-    meanings: Meanings,
+    pub(super) meanings: Meanings,
     pub(super) feeds: Feeds,
     /// The last checkpoint of each rule and group, `None` where there is none.
     tails: HashMap<(usize, i64), Option<Put>, RandomState>,
@@ -44,26 +45,6 @@ pub struct Detector {
     /// Rules and groups that have findings, by their numbers in the database.
     found_before: HashSet<(i64, i64), RandomState>,
     pub evicted: u64,
-}
-
-/// The new events of each rule and group, in the order of time; the pairs in theirs, so that the rows of two runs
-/// over the same events get the same numbers.
-type Touched = Vec<((usize, i64), Vec<Touch>)>;
-
-/// A row by its place, and what it is to the rule: small, for a chunk has many.
-#[derive(Clone, Copy)]
-struct Touch {
-    place: u32,
-    role: Role,
-    which: Which,
-    /// By its place in [`Meanings::value`].
-    value: u32,
-}
-
-impl Touch {
-    fn row<'r>(&self, rows: &'r [EventRow]) -> &'r EventRow {
-        &rows[self.place as usize]
-    }
 }
 
 impl Detector {
@@ -202,38 +183,6 @@ impl Detector {
         }
         self.evicted += self.groups.bound() + self.meanings.bound();
         Ok(())
-    }
-
-    /// Which rules and groups the rows are of.
-    async fn touched(
-        &mut self,
-        writing: &mut Writing,
-        rows: &[EventRow],
-    ) -> Result<Touched, StoreError> {
-        let Self { meanings, matcher, names, groups, rules, .. } = self;
-        let mut by_pair: Vec<Vec<Touch>> = Vec::new();
-        let seen_by_all = rules.iter().map(|rule| rule.seen_seq).max().unwrap_or(0);
-        for (place, row) in (0..).zip(rows) {
-            for meaning in meanings.of((&mut *matcher, &*names), groups, row) {
-                let Meaning { rule, pair, role, which, value } = *meaning;
-                if row.seq <= seen_by_all && row.seq <= rules[rule as usize].seen_seq {
-                    continue;
-                }
-                let pair = pair as usize;
-                if pair >= by_pair.len() {
-                    by_pair.resize_with(pair + 1, Vec::new);
-                }
-                by_pair[pair].push(Touch { place, role, which, value });
-            }
-        }
-        meanings.settle(groups, writing).await?;
-        let mut touched: Touched = (0..)
-            .zip(by_pair)
-            .filter(|(_, events)| !events.is_empty())
-            .filter_map(|(pair, events)| Some((meanings.pair(pair)?, events)))
-            .collect();
-        touched.sort_unstable_by_key(|(pair, _)| *pair);
-        Ok(touched)
     }
 
     /// Remembers where the folds at hand have come to, few questions for all of them.

@@ -247,6 +247,8 @@ mod tests {
             severity: Severity::High,
             categories: Vec::new(),
             rules: Vec::new(),
+            shadow_rules: Vec::new(),
+            is_shadow: false,
             error_codes: codes.to_vec(),
             identities: vec![orders()],
             resources: vec!["Azure Key Vault".to_owned()],

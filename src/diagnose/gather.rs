@@ -31,6 +31,8 @@ pub async fn card(
         return Ok(unread::card(incident, &store.gaps_of(incident.id).await?));
     }
     let mut rows = store.findings_of(incident.id).await?;
+    // Of rules in shadow only the timeline tells, where they are beside live ones.
+    rows.retain(|row| !incident.shadow_rules.contains(&row.rule));
     rows.sort_by_key(|row| std::cmp::Reverse(rulebook.rules.get(&row.rule).map(|rule| rule.level)));
     let (mut identity_ids, mut codes) = (Vec::new(), BTreeMap::<i64, u64>::new());
     for row in &rows {

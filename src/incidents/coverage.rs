@@ -94,6 +94,8 @@ fn described(blind: &Blind, gaps: &[Gap], now: DateTime<Utc>) -> Incident {
         severity: Severity::High,
         categories: vec![COVERAGE.to_owned()],
         rules: Vec::new(),
+        shadow_rules: Vec::new(),
+        is_shadow: false,
         error_codes: Vec::new(),
         identities: Vec::new(),
         resources: Vec::new(),

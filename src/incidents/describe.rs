@@ -33,6 +33,23 @@ impl<'a> Members<'a> {
     pub(super) fn count(&self) -> usize {
         self.own.len() + self.symptoms.len()
     }
+
+    /// Those that decide what the incident is, and those in shadow beside them; without a live one, those in shadow
+    /// decide.
+    pub(super) fn part(
+        &self,
+        is_shadow: impl Fn(&IncidentFinding) -> bool,
+    ) -> (Self, Vec<&'a IncidentFinding>) {
+        let part = |rows: &[&'a IncidentFinding]| -> (Vec<_>, Vec<_>) {
+            rows.iter().copied().partition(|row| is_shadow(row))
+        };
+        let ((mut beside, own), (more, symptoms)) = (part(&self.own), part(&self.symptoms));
+        if own.is_empty() {
+            return (Self { own: beside, symptoms: Vec::new() }, Vec::new());
+        }
+        beside.extend(more);
+        (Self { own, symptoms }, beside)
+    }
 }
 
 /// What the evidence holds, each number once.
@@ -99,6 +116,8 @@ impl Describing<'_> {
             title: title(gravest, &identities),
             severity: gravest.map_or(Severity::default(), |rule| rule.level),
             categories: self.categories(&rules),
+            shadow_rules: Vec::new(),
+            is_shadow: false,
             error_codes: rows::most_first(&codes).into_iter().filter(|code| *code != 0).collect(),
             resources: self.labels(&resources),
             rules,

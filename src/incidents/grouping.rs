@@ -37,7 +37,7 @@ pub(super) fn gather(mut pieces: Vec<Piece>, config: &IncidentsConfig) -> Vec<Ve
 }
 
 /// `later` begins no earlier than `earlier`.
-fn are_one(earlier: &Piece, later: &Piece, config: &IncidentsConfig) -> bool {
+pub(super) fn are_one(earlier: &Piece, later: &Piece, config: &IncidentsConfig) -> bool {
     let gap = later.started_at.saturating_sub(earlier.last_at);
     let micros = |span: crate::config::Span| i64::try_from(span.0.as_micros()).unwrap_or(i64::MAX);
     gap <= micros(config.gather_for)

@@ -10,6 +10,7 @@ mod endings;
 mod grouping;
 mod lifecycle;
 mod notes;
+mod shadow;
 mod stage;
 mod symptoms;
 

@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::describe::{Describing, Members};
-use super::grouping::{Piece, gather};
+use super::grouping::Piece;
 use super::lifecycle::end;
 use super::notes::{ending, opening};
+use super::shadow::gather_beside;
 use super::symptoms::{Causes, slack};
 use crate::config::IncidentsConfig;
 use crate::model::{FindingId, Incident, IncidentId, ResolvedBy, RuleFacts, believable};
+use crate::store::facts;
 use crate::store::incidents::{self as rows, IncidentFinding};
 use crate::store::stages;
 use crate::store::subjects::{self, Across, Subject, Taken};
@@ -47,6 +49,7 @@ pub async fn run(
     let latest_at = believable(latest_at, now);
     let quiet_before =
         latest_at.saturating_sub(i64::try_from(config.quiet_for.0.as_micros()).unwrap_or(i64::MAX));
+    facts::note_facts(&mut writing, rules).await?;
     let across: Across<'_> = rules
         .iter()
         .filter(|(_, rule)| rule.across_groups)
@@ -148,7 +151,9 @@ impl Stage<'_> {
                 .into_iter()
                 .map(|row| (row.id, row))
                 .collect();
-        for pieces in gather(findings.iter().map(piece).collect(), self.config) {
+        let (shadow, live) = findings.iter().partition::<Vec<_>, _>(|row| self.is_shadow(row));
+        let pieces = |rows: Vec<&IncidentFinding>| rows.into_iter().map(piece).collect();
+        for pieces in gather_beside(pieces(live), pieces(shadow), self.config) {
             let is_mine = |id: FindingId| pieces.iter().any(|piece| piece.id == id);
             let members = Members {
                 own: findings.iter().filter(|row| is_mine(row.finding.id)).collect(),
@@ -160,9 +165,11 @@ impl Stage<'_> {
             };
             let mut known: Vec<IncidentId> =
                 members.all().filter_map(|row| row.incident_id).collect();
-            known.sort_unstable();
+            let was_shadow =
+                |id: &IncidentId| before.get(id).is_some_and(|incident| incident.is_shadow);
+            known.sort_unstable_by_key(|id| (was_shadow(id), *id));
             known.dedup();
-            // Of incidents that turn out to be one, the oldest stays.
+            // Of incidents that turn out to be one, the oldest stays: of those that may be told, if any.
             let mut mine = known.iter().filter_map(|id| before.remove(id));
             let incident = mine.next();
             let merged: Vec<Incident> = mine.collect();
@@ -195,15 +202,20 @@ impl Stage<'_> {
         members: &Members<'_>,
         before: Option<Incident>,
     ) -> Result<IncidentId, StoreError> {
+        // What is live is worked out as if nothing were in shadow.
+        let (members, beside) = members.part(|row| self.is_shadow(row));
         let mut incident = Describing {
             writing: &mut self.writing,
             rules: self.rules,
             names: &mut self.names,
             now: self.now,
         }
-        .incident(subject, members)
+        .incident(subject, &members)
         .await?;
-        let by_events = self.end_by_events(subject, members, incident.last_seen_at).await?;
+        incident.is_shadow = members.own.iter().all(|row| self.is_shadow(row));
+        let beside: BTreeSet<&str> = beside.iter().map(|row| row.rule.as_str()).collect();
+        incident.shadow_rules = beside.into_iter().map(str::to_owned).collect();
+        let by_events = self.end_by_events(subject, &members, incident.last_seen_at).await?;
         let end = end(before.as_ref(), incident.last_seen_at, by_events);
         incident.resolved_at = end.map(|(at, _)| at);
         incident.resolved_by = end.map(|(_, by)| by);
@@ -239,6 +251,10 @@ impl Stage<'_> {
         self.grouped.changed += 1;
         self.note_changes(subject, &before, &incident).await?;
         Ok(id)
+    }
+
+    fn is_shadow(&self, row: &IncidentFinding) -> bool {
+        self.rules.get(&row.rule).is_some_and(|rule| rule.is_shadow)
     }
 }
 

@@ -35,7 +35,7 @@ impl<'a> Causes<'a> {
     ) -> Result<Self, StoreError> {
         let hiding: Vec<&str> = rules
             .iter()
-            .filter(|(_, rule)| !rule.hides.is_empty())
+            .filter(|(_, rule)| !rule.hides.is_empty() && !rule.is_shadow)
             .map(|(name, _)| name.as_str())
             .collect();
         let mut findings = Vec::new();

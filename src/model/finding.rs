@@ -56,4 +56,6 @@ pub struct RuleFacts {
     pub across_groups: bool,
     /// The rules whose findings it explains.
     pub hides: Vec<String>,
+    /// Evaluated and shown, and never told.
+    pub is_shadow: bool,
 }

@@ -31,6 +31,10 @@ struct Summary {
     error_codes: Vec<i64>,
     identities: Vec<NamedIdentity>,
     resources: Vec<String>,
+    #[serde(default)]
+    shadow_rules: Vec<String>,
+    #[serde(default)]
+    is_shadow: bool,
 }
 
 /// Something that happened to an incident.
@@ -59,6 +63,8 @@ pub(super) fn incident(row: &SqliteRow) -> Result<Incident, StoreError> {
         severity: severity.parse().map_err(|error| broken(&error))?,
         categories: summary.categories,
         rules: summary.rules,
+        shadow_rules: summary.shadow_rules,
+        is_shadow: summary.is_shadow,
         error_codes: summary.error_codes,
         identities: summary.identities,
         resources: summary.resources,
@@ -138,6 +144,8 @@ pub async fn update(
         error_codes: incident.error_codes.clone(),
         identities: incident.identities.clone(),
         resources: incident.resources.clone(),
+        shadow_rules: incident.shadow_rules.clone(),
+        is_shadow: incident.is_shadow,
     })
     .expect("texts and numbers always serialise");
     sqlx::query(

@@ -23,6 +23,8 @@ const STEPS: &[(i64, &str, &str)] = steps![
     8 "0008_feeds",
     10 "0010_reconciled",
     12 "0012_subjects",
+    21 "0021_shadow",
+    22 "0022_silences",
 ];
 
 /// All steps.

@@ -1,11 +1,13 @@
 //! The one place with SQL: a SQLite file that the stages meet at.
 
+mod backup;
 mod blocks;
 mod conservation;
 mod coverage;
 mod dictionary;
 mod dossier;
 mod events;
+mod history;
 mod incident_reads;
 mod migrations;
 
@@ -18,6 +20,9 @@ pub mod judgements;
 /// Incidents and what happened to them.
 pub mod incidents;
 pub mod subjects;
+
+/// What incidents take from rules besides their findings.
+pub mod facts;
 
 /// How far folds have come.
 pub mod checkpoints;
@@ -35,11 +40,17 @@ mod retention;
 pub mod gaps;
 mod sources;
 
+/// What is not to be told for a while.
+pub mod silences;
+
 /// How far stages have read.
 pub mod stages;
 
 /// What lists show.
 pub mod overview;
+
+/// How much rules found and how much of it was told.
+pub mod noise;
 
 /// What happened to an incident, for its timeline.
 pub mod story;
@@ -61,10 +72,12 @@ use tokio::sync::Mutex;
 
 use dictionary::Dictionary;
 
+pub use backup::{BackupError, Copied};
 pub use batch::{Batch, Fetched, Reject};
 pub use coverage::{HeadCoverage, Reading, ReadingKind, WindowDone};
 pub use dossier::{Alike, Dossier, Habits};
 pub use events::{EventRow, Stretch, arrived_after, in_time_order};
+pub use history::History;
 pub use names::{KnownIdentity, Names};
 pub use reconciled::Compared;
 pub use sources::{Head, Tally};

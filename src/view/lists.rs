@@ -20,6 +20,11 @@ fn moment_or_dash(at: Option<DateTime<Utc>>) -> String {
     at.map_or_else(|| "-".to_owned(), moment)
 }
 
+/// A state of something, and why nobody is told of it.
+fn untold(state: &str, why: &str) -> String {
+    if state.is_empty() { why.to_owned() } else { format!("{state}, {why}") }
+}
+
 impl ListRow for IncidentRow {
     const COLUMNS: &'static [&'static str] =
         &["ID", "SEVERITY", "STATE", "STARTED", "SIGN-INS", "TITLE"];
@@ -30,7 +35,13 @@ impl ListRow for IncidentRow {
         vec![
             self.id.to_string().into(),
             Shown::coloured(self.severity.as_str(), severity_colour(self.severity)),
-            Shown::coloured(self.state.to_string(), state_colour(self.state)),
+            if self.shadow {
+                Shown::coloured(untold(&self.state.to_string(), "shadow"), AnsiColors::Cyan)
+            } else if self.silenced_until.is_some() {
+                Shown::coloured(untold(&self.state.to_string(), "silenced"), AnsiColors::Cyan)
+            } else {
+                Shown::coloured(self.state.to_string(), state_colour(self.state))
+            },
             moment(self.started_at).into(),
             self.event_count.to_string().into(),
             self.title.as_str().into(),
@@ -48,6 +59,8 @@ pub struct RuleRow {
     pub kind: &'static str,
     /// stable, test, experimental, …
     pub status: String,
+    /// Evaluated and shown, and never told.
+    pub shadow: bool,
 }
 
 impl From<&Rule> for RuleRow {
@@ -59,6 +72,7 @@ impl From<&Rule> for RuleRow {
             category: rule.category.clone(),
             kind: rule.kind_name(),
             status: rule.text.status.clone(),
+            shadow: rule.is_shadow,
         }
     }
 }
@@ -83,7 +97,11 @@ impl ListRow for RuleRow {
             Shown::coloured(self.level.as_str(), severity_colour(self.level)),
             self.category.as_str().into(),
             self.kind.into(),
-            self.status.as_str().into(),
+            if self.shadow {
+                Shown::coloured(untold(&self.status, "shadow"), AnsiColors::Cyan)
+            } else {
+                self.status.as_str().into()
+            },
             self.title.as_str().into(),
         ]
     }

@@ -105,7 +105,7 @@ pub(super) fn interval(incident: &Incident) -> String {
     format!("{} to {} ({})", moment(from), moment(to), phrase::span(to - from))
 }
 
-/// Who is at it, and how it ended.
+/// Who is at it, how it ended, and what of it is in shadow.
 pub(super) fn ending(incident: &Incident) -> Option<String> {
     let acknowledged = incident.acknowledged_at.map(|at| {
         let by = incident.acknowledged_by.as_deref().unwrap_or("somebody");
@@ -117,10 +117,12 @@ pub(super) fn ending(incident: &Incident) -> Option<String> {
         let why = why.map_or_else(String::new, |why| format!(": {}", clean(why)));
         format!("resolved at {}{how}{why}", moment(at))
     });
-    match (acknowledged, resolved) {
-        (Some(acknowledged), Some(resolved)) => Some(format!("{acknowledged}, {resolved}")),
-        (acknowledged, resolved) => acknowledged.or(resolved),
-    }
+    let shadow = incident.is_shadow.then(|| "in shadow: nobody is told".to_owned());
+    let beside = (!incident.shadow_rules.is_empty())
+        .then(|| format!("met beside it in shadow: {}", incident.shadow_rules.join(", ")));
+    let parts: Vec<String> =
+        [acknowledged, resolved, shadow, beside].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn answers(page: &mut Page<'_>, card: &Card) {

@@ -145,7 +145,7 @@ pub async fn timeline(
     entries.extend(edges(store, catalogue, &findings).await?);
     entries.extend(grown(store, incident, &scope).await?);
     let value_names = diagnose::value_names(store, rulebook, &findings).await?;
-    entries.extend(rules_met(rulebook, &value_names, &findings));
+    entries.extend(rules_met(rulebook, &value_names, &findings, incident));
     entries.extend(
         store
             .arrivals(&scope, LATE.num_microseconds().unwrap_or(0))
@@ -278,6 +278,7 @@ fn rules_met(
     rulebook: &Rulebook,
     value_names: &BTreeMap<String, String>,
     findings: &[IncidentFinding],
+    incident: &Incident,
 ) -> Vec<Entry> {
     let mut names: Vec<&str> = findings.iter().map(|row| row.rule.as_str()).collect();
     names.sort_unstable();
@@ -287,7 +288,7 @@ fn rules_met(
         let met: Vec<Entry> = findings
             .iter()
             .filter(|row| row.rule == name)
-            .map(|row| rule_met(rulebook, value_names, row))
+            .map(|row| rule_met(rulebook, value_names, row, incident))
             .collect();
         entries.extend(summed_up(met, |number| {
             format!("Rule `{name}` was met {} more", phrase::times(number))
@@ -300,12 +301,15 @@ fn rule_met(
     rulebook: &Rulebook,
     value_names: &BTreeMap<String, String>,
     row: &IncidentFinding,
+    incident: &Incident,
 ) -> Entry {
     let draft = &row.finding.draft;
     let title = rulebook
         .rules
         .get(&row.rule)
         .map_or_else(String::new, |rule| format!(": {} ({})", rule.text.title, rule.level));
+    let is_shadow = incident.is_shadow || incident.shadow_rules.contains(&row.rule);
+    let shadow = if is_shadow { " in shadow" } else { "" };
     let (from, to) = (time(draft.started_at), time(draft.last_at));
     let value = draft.measures.get("value").map(|value| {
         let name = value_names.get(value).unwrap_or(value);
@@ -323,7 +327,7 @@ fn rule_met(
     Entry::new(
         time(draft.detected_at),
         EntryKind::RuleMet,
-        format!("Rule `{}` was met{title}", row.rule),
+        format!("Rule `{}` was met{shadow}{title}", row.rule),
     )
     .with_detail(detail)
     .with_count(draft.event_count)

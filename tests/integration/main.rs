@@ -4,6 +4,10 @@
 
 /// The house holds the order that `src/lib.rs` shows.
 mod architecture;
+/// The stored history under other rules: what would have been found and told, and nothing is touched.
+mod backtest;
+/// A copy of the database is whole, whatever is written meanwhile.
+mod backup;
 /// One cause, one incident.
 mod causes;
 /// Every command helps, and ends well when its reader goes away.
@@ -30,10 +34,16 @@ mod oracle;
 mod path;
 /// The program, run as a person runs it.
 mod program;
+/// Rules that are edited while it runs are taken up.
+mod reload;
 /// Every rule file is complete, and passes its own tests.
 mod rules;
+/// Rules in shadow are watched and never told.
+mod shadow;
 /// When silence is an incident.
 mod silence;
+/// What somebody silenced is told when the silence ends.
+mod silences;
 /// What is told arrives: at a real mail server, and at the reference verifier of Standard Webhooks.
 mod told;
 /// A simulated tenant, and what of a database may not depend on how its records came.
