@@ -5,8 +5,8 @@ use rsigma_parser::{
 };
 
 use super::kinds::{
-    Absence, Baseline, Condition, EventCount, FirstSeen, Kind, Needs, Ratio, Statistic, Streak,
-    Temporal, TemporalOrdered, ValueCount, ValueStatistic, WEEK, Which,
+    Absence, Awakening, Baseline, Condition, EventCount, FirstSeen, Kind, Needs, Newcomer, Ratio,
+    Rhythm, Statistic, Streak, Temporal, TemporalOrdered, ValueCount, ValueStatistic, WEEK, Which,
 };
 use super::rule::{Extension, ExtensionKind};
 
@@ -31,39 +31,62 @@ pub(super) fn kind(rule: &CorrelationRule, extension: &Extension) -> Result<Kind
         return Err("`condition` must compare a count, such as `gte: 10`".to_owned());
     };
     let condition = Condition(predicates.clone());
+    if let Some(ours) = extension.kind {
+        return own(ours, extension, timespan, condition);
+    }
     let statistic = |statistic| {
         let condition = condition.clone();
         Ok(Kind::ValueStatistic(ValueStatistic { timespan, condition, statistic }))
     };
-    match (extension.kind, rule.correlation_type) {
-        (Some(ExtensionKind::Streak), _) => {
-            Ok(Kind::Streak(Streak { length: at_least(predicates, "a streak")? }))
-        }
-        (Some(ExtensionKind::FirstSeen), _) => Ok(Kind::FirstSeen(FirstSeen {
-            timespan,
-            learn_for: span("learn_for", extension.learn_for.as_ref())?.unwrap_or(0),
-            learn_events: extension.learn_events,
-        })),
-        (Some(ExtensionKind::Ratio), _) => ratio(extension, timespan, condition),
-        (Some(ExtensionKind::Absence), _) => absence(extension, timespan),
-        (Some(ExtensionKind::Baseline), _) => {
-            baseline(extension, timespan, at_least(predicates, "a baseline")?)
-        }
-        (None, CorrelationType::EventCount) => {
-            Ok(Kind::EventCount(EventCount { timespan, condition }))
-        }
-        (None, CorrelationType::ValueCount) => {
-            Ok(Kind::ValueCount(ValueCount { timespan, condition }))
-        }
-        (None, CorrelationType::ValueSum) => statistic(Statistic::Sum),
-        (None, CorrelationType::ValueAvg) => statistic(Statistic::Average),
-        (None, CorrelationType::ValueMedian) => statistic(Statistic::Median),
-        (None, CorrelationType::ValuePercentile) => match percentile.unwrap_or(50) {
+    match rule.correlation_type {
+        CorrelationType::EventCount => Ok(Kind::EventCount(EventCount { timespan, condition })),
+        CorrelationType::ValueCount => Ok(Kind::ValueCount(ValueCount { timespan, condition })),
+        CorrelationType::ValueSum => statistic(Statistic::Sum),
+        CorrelationType::ValueAvg => statistic(Statistic::Average),
+        CorrelationType::ValueMedian => statistic(Statistic::Median),
+        CorrelationType::ValuePercentile => match percentile.unwrap_or(50) {
             percent @ 0..=100 => statistic(Statistic::Percentile(percent)),
             other => Err(format!("`condition.percentile: {other}` is not from 0 to 100")),
         },
-        (None, other) => Err(format!("`type: {}` is not evaluated yet", other.as_str())),
+        other => Err(format!("`type: {}` is not evaluated yet", other.as_str())),
     }
+}
+
+/// A kind that Sigma has not.
+fn own(
+    kind: ExtensionKind,
+    extension: &Extension,
+    timespan: i64,
+    condition: Condition,
+) -> Result<Kind, String> {
+    let least = |whose| at_least(&condition.0, whose);
+    let learn_for = span("learn_for", extension.learn_for.as_ref())?.unwrap_or(0);
+    let learn_events = extension.learn_events;
+    Ok(match kind {
+        ExtensionKind::Streak => Kind::Streak(Streak { length: least("a streak")? }),
+        ExtensionKind::FirstSeen => Kind::FirstSeen(FirstSeen {
+            timespan,
+            learn_for,
+            learn_events,
+            least: least("`first_seen`")?,
+        }),
+        ExtensionKind::Newcomer => {
+            Kind::Newcomer(Newcomer { timespan, least: least("`newcomer`")? })
+        }
+        ExtensionKind::Awakening => Kind::Awakening(Awakening {
+            timespan,
+            at_least: span("at_least", extension.at_least.as_ref())?
+                .ok_or("`at_least` is missing: how long a silence is one")?,
+            factor: factor(extension)?,
+            learn_events: learn_events.max(1),
+        }),
+        ExtensionKind::Rhythm => {
+            Kind::Rhythm(Rhythm { timespan, least: least("`rhythm`")?, learn_for, learn_events })
+        }
+        ExtensionKind::Ratio => return ratio(extension, timespan, condition),
+        ExtensionKind::Absence => return absence(extension, timespan),
+        ExtensionKind::Baseline => return baseline(extension, timespan, least("a baseline")?),
+    })
 }
 
 fn ratio(extension: &Extension, timespan: i64, condition: Condition) -> Result<Kind, String> {

@@ -58,6 +58,9 @@ pub enum ExtensionKind {
     Ratio,
     Absence,
     Baseline,
+    Newcomer,
+    Awakening,
+    Rhythm,
 }
 
 /// One of a rule's own tests: so many findings of such events, or whether each event matches.
@@ -213,7 +216,12 @@ fn misfits(
     let Some(kind) = kind else { return faults };
     for (key, list, is_for, whose) in [
         ("broken_by", &extension.broken_by, matches!(kind, Kind::Streak(_)), "streak"),
-        ("learn_from", &extension.learn_from, matches!(kind, Kind::FirstSeen(_)), "first_seen"),
+        (
+            "learn_from",
+            &extension.learn_from,
+            matches!(kind, Kind::FirstSeen(_) | Kind::Newcomer(_)),
+            "first_seen` or `newcomer",
+        ),
         ("of", &extension.of, matches!(kind, Kind::Ratio(_)), "ratio"),
     ] {
         if !list.is_empty() && !is_for {

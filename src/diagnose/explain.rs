@@ -123,6 +123,12 @@ fn without_failure(facts: &Facts<'_>, subject: &str, target: &str, span: &str) -
             };
             format!("{subject} was given a token{target}, which it never asked for before.")
         }
+        Some(finding) if finding.is_first_seen() && finding.field == Some("appId") => {
+            let value = finding.new_value().map(phrase::quoted).unwrap_or_default();
+            format!(
+                "{subject} signed in with an application id {value} that was never seen under this name."
+            )
+        }
         Some(finding) if finding.is_first_seen() => {
             let value = finding.new_value().map(phrase::quoted);
             let shown = value.map_or_else(String::new, |value| format!(" ({value})"));
@@ -141,7 +147,17 @@ fn without_failure(facts: &Facts<'_>, subject: &str, target: &str, span: &str) -
         _ => {
             let were = if facts.incident.identities.len() > 1 { "were" } else { "was" };
             let tokens = phrase::count(facts.incident.event_count, "token");
-            format!("{subject} {were} given {tokens}{target} {span}.")
+            let measure = |name: &str| first.and_then(|finding| finding.draft.measures.get(name));
+            let how = match first.map(|finding| finding.kind) {
+                Some("newcomer") => ", on the first day that it was seen".to_owned(),
+                Some("awakening") => {
+                    measure("seen").map_or_else(String::new, |seen| format!(", after {seen}"))
+                }
+                Some("rhythm") => measure("expected")
+                    .map_or_else(String::new, |hours| format!(", though it is seen {hours}")),
+                _ => String::new(),
+            };
+            format!("{subject} {were} given {tokens}{target} {span}{how}.")
         }
     }
 }

@@ -74,7 +74,8 @@ impl FindingFacts<'_> {
 
     /// Whether it is about tokens that were given, not about failures.
     pub(super) fn is_of_tokens(&self) -> bool {
-        self.is_first_seen() || self.category == "token_pattern"
+        self.is_first_seen() && self.category != "failure"
+            || matches!(self.category, "token_pattern" | "newcomer")
     }
 }
 

@@ -9,9 +9,15 @@ use super::phrase;
 pub(super) fn guesses(facts: &Facts<'_>, finding: &FindingFacts<'_>) -> Vec<Guess> {
     match (finding.kind, finding.category, finding.field) {
         ("first_seen", _, Some("resourceId")) => new_resource(facts, finding),
+        // Failures are explained by their codes.
+        ("first_seen", "failure", _) => Vec::new(),
+        ("first_seen", "lifecycle", _) => made_anew(finding),
         ("first_seen", "credential", _) => new_credential(finding),
         ("first_seen", ..) => new_habit(finding),
         ("event_count" | "baseline", "token_pattern", _) => burst(facts, finding),
+        ("newcomer", ..) => newcomer(finding),
+        ("awakening", ..) => awakening(facts, finding),
+        ("rhythm", ..) => odd_hour(facts, finding),
         _ => Vec::new(),
     }
 }
@@ -101,6 +107,71 @@ fn new_habit(finding: &FindingFacts<'_>) -> Vec<Guess> {
             Confidence::Low,
             "Somebody else signs in as this identity.",
             vec![finding.why.to_owned()],
+        ),
+    ]
+}
+
+fn made_anew(finding: &FindingFacts<'_>) -> Vec<Guess> {
+    vec![
+        Guess::other(
+            Confidence::Medium,
+            "The identity was deleted and made again, so it has other ids.",
+            vec![new_value(finding, &value_shown(finding))],
+        ),
+        Guess::other(
+            Confidence::Low,
+            "Another identity has the same name, and was seen for the first time.",
+            vec!["names need not be unique".to_owned()],
+        ),
+    ]
+}
+
+fn newcomer(finding: &FindingFacts<'_>) -> Vec<Guess> {
+    let known_for = finding.draft.measures.get("known_for");
+    let because = known_for.map(|span| format!("it was first seen {span} before"));
+    vec![
+        Guess::other(
+            Confidence::Medium,
+            "The workload was deployed on purpose.",
+            because.into_iter().collect(),
+        ),
+        Guess::other(
+            Confidence::Low,
+            "Somebody made an identity of their own to come back with.",
+            vec!["its first tokens were for what has power over others".to_owned()],
+        ),
+    ]
+}
+
+fn awakening(facts: &Facts<'_>, finding: &FindingFacts<'_>) -> Vec<Guess> {
+    let silence = finding.draft.measures.get("seen").cloned();
+    vec![
+        Guess::other(
+            Confidence::Medium,
+            "The workload was switched on again on purpose, or runs this rarely.",
+            silence.into_iter().collect(),
+        ),
+        Guess::other(
+            Confidence::Low,
+            "Somebody uses an identity that nobody watches any more.",
+            second_oddity(facts, finding).into_iter().collect(),
+        ),
+    ]
+}
+
+fn odd_hour(facts: &Facts<'_>, finding: &FindingFacts<'_>) -> Vec<Guess> {
+    let expected = finding.draft.measures.get("expected");
+    let because = expected.map(|hours| format!("its sign-ins lie {hours}"));
+    vec![
+        Guess::other(
+            Confidence::Medium,
+            "Somebody worked with it by hand, or its job was moved.",
+            because.into_iter().collect(),
+        ),
+        Guess::other(
+            Confidence::Low,
+            "Somebody else uses its credential.",
+            second_oddity(facts, finding).into_iter().collect(),
         ),
     ]
 }

@@ -45,7 +45,8 @@ pub async fn run(
 ) -> Result<Grouped, StoreError> {
     let mut writing = store.write().await?;
     let seen = stages::stage_seen(&mut writing, "incidents").await?;
-    let (last_seq, latest_at) = stages::horizon(&mut writing).await?;
+    let stages::Horizon { last_seq, earliest_at, latest_at } =
+        stages::horizon(&mut writing).await?;
     let latest_at = believable(latest_at, now);
     let quiet_before =
         latest_at.saturating_sub(i64::try_from(config.quiet_for.0.as_micros()).unwrap_or(i64::MAX));
@@ -67,6 +68,7 @@ pub async fn run(
         causes,
         config,
         now,
+        earliest_at,
         latest_at: time(latest_at),
         names,
         taken: BTreeMap::new(),
@@ -90,6 +92,8 @@ pub(super) struct Stage<'a> {
     pub(super) causes: Causes<'a>,
     pub(super) config: &'a IncidentsConfig,
     pub(super) now: DateTime<Utc>,
+    /// The first event of all, in microseconds.
+    pub(super) earliest_at: i64,
     pub(super) latest_at: DateTime<Utc>,
     pub(super) names: Names,
     /// Findings that were read while it was asked who is related to whom.
@@ -143,6 +147,7 @@ impl Stage<'_> {
         let Some(taken) = self.taken(subject).await? else { return Ok(()) };
         subjects::mark_grouped(&mut self.writing, &taken, &self.across).await?;
         let mut findings = taken.findings;
+        self.drop_first_of_all(&mut findings);
         self.drop_replaced(subject, &mut findings).await?;
         let symptoms = self.drop_symptoms(subject, &mut findings).await?;
         let mut before: BTreeMap<IncidentId, Incident> =

@@ -42,6 +42,42 @@ const CORRELATIONS: &[[&str; 7]] = &[
         "condition: {field: resourceId, gte: 1}",
         "kind: first_seen, learn_for: 20m, learn_events: 4",
     ],
+    [
+        "first twice",
+        "value_count",
+        "failed, good",
+        "identity",
+        "10m",
+        "condition: {field: resourceId, gte: 2}",
+        "kind: first_seen, learn_for: 20m, learn_events: 4",
+    ],
+    [
+        "newcomer",
+        "event_count",
+        "failed",
+        "identity",
+        "8m",
+        "condition: {gte: 2}",
+        "kind: newcomer, learn_from: [good]",
+    ],
+    [
+        "awake",
+        "event_count",
+        "failed, good",
+        "identity",
+        "5m",
+        "condition: {gte: 1}",
+        "kind: awakening, at_least: 9m, factor: 2, learn_events: 3",
+    ],
+    [
+        "odd hour",
+        "event_count",
+        "failed, good",
+        "identity",
+        "30m",
+        "condition: {gte: 2}",
+        "kind: rhythm, learn_for: 1d, learn_events: 2",
+    ],
     ["fleet", "event_count", "failed", "tenantId", "5m", "condition: {gte: 4}", ""],
     [
         "sum",
@@ -205,9 +241,10 @@ fn small() -> impl Strategy<Value = Small> {
     )
 }
 
-/// Two hours of two days of six weeks.
+/// Three hours of two days of six weeks.
 fn of_weeks() -> impl Strategy<Value = Small> {
-    (0_i64..6, 0_i64..2, 0_i64..2, small()).prop_map(|(week, day, hour, small)| Small {
+    let hour = prop::sample::select(vec![0_i64, 1, 6]);
+    (0_i64..6, 0_i64..2, hour, small()).prop_map(|(week, day, hour, small)| Small {
         minute: ((week * 7 + day) * 24 + hour) * 60 + small.minute,
         ..small
     })
@@ -237,7 +274,7 @@ fn the_small_world_meets_every_rule() {
     };
     for round in 0..50 {
         let span = if round % 2 == 0 { 1 } else { 12 };
-        let events: Vec<Small> = (0..if round % 2 == 0 { 60 } else { 150 })
+        let events: Vec<Small> = (0..[60, 150, 60, 12][round % 4])
             .map(|id| Small {
                 minute: i64::from(draw(60)) + i64::from(draw(span)) * 7 * 24 * 60 / 2,
                 id,

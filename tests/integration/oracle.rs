@@ -166,6 +166,7 @@ fn firsts(
     learn_minutes: i64,
     learn_events: usize,
     minutes: i64,
+    (rule, least): (&str, usize),
 ) -> Vec<Seen> {
     let mut found = Vec::new();
     for (place, event) in events.iter().enumerate() {
@@ -180,8 +181,60 @@ fn firsts(
                 })
                 .copied()
                 .collect();
-            found.push(seen("first", group, &evidence, event));
+            if evidence.len() >= least {
+                found.push(seen(rule, group, &evidence, &evidence[least - 1]));
+            }
         }
+    }
+    found
+}
+
+/// What an identity fails at within eight minutes of its first event.
+fn newcomers(group: &str, events: &[Small]) -> Vec<Seen> {
+    let young = events.iter().filter(|event| event.at() - events[0].at() < 8 * MINUTE);
+    let failed: Vec<Small> = young.filter(|event| event.failed).copied().collect();
+    if failed.len() < 2 { Vec::new() } else { vec![seen("newcomer", group, &failed, &failed[1])] }
+}
+
+/// Events after a silence of nine minutes, twice as long as any before, and those of the five minutes after it.
+fn awakenings(group: &str, events: &[Small]) -> Vec<Seen> {
+    let mut found: Vec<Seen> = Vec::new();
+    for place in 3..events.len() {
+        let gap = |at: usize| events[at].at() - events[at - 1].at();
+        let longest = (1..place).map(gap).max().unwrap_or(0);
+        if gap(place) >= 9 * MINUTE && gap(place) >= 2 * longest {
+            let until = events[place].at() + 5 * MINUTE;
+            let evidence: Vec<Small> =
+                events[place..].iter().filter(|event| event.at() < until).copied().collect();
+            found.push(seen("awake", group, &evidence, &events[place]));
+        }
+    }
+    found
+}
+
+/// Two events within half an hour, the first more than two hours of the day from any that were known.
+fn odd_hours(group: &str, events: &[Small]) -> Vec<Seen> {
+    let hour = |event: &Small| event.at() / (60 * MINUTE) % 24;
+    let day = |event: &Small| event.at() / (24 * 60 * MINUTE);
+    let (mut found, mut known, mut place) = (Vec::new(), BTreeSet::new(), 0);
+    while place < events.len() {
+        let event = &events[place];
+        let days: BTreeSet<i64> = events[..place].iter().map(day).collect();
+        let is_known = event.at() - events[0].at() >= 24 * 60 * MINUTE && days.len() >= 2;
+        let is_near = (-2..=2).any(|by| known.contains(&((hour(event) + by + 24) % 24)));
+        if !is_known || is_near {
+            known.insert(hour(event));
+            place += 1;
+            continue;
+        }
+        let until = event.at() + 30 * MINUTE;
+        let evidence: Vec<Small> =
+            events[place..].iter().filter(|event| event.at() < until).copied().collect();
+        if evidence.len() >= 2 {
+            found.push(seen("odd hour", group, &evidence, &evidence[1]));
+        }
+        known.extend(evidence.iter().map(hour));
+        place += evidence.len();
     }
     found
 }
@@ -383,13 +436,17 @@ pub(crate) fn oracle(events: &[Small]) -> Vec<Seen> {
         found.extend(shares(&group, &events));
         found.extend(silences(&group, &events, horizon));
         found.extend(busy_hours(&group, &events));
+        found.extend(newcomers(&group, &events));
+        found.extend(awakenings(&group, &events));
+        found.extend(odd_hours(&group, &events));
     }
     found.extend(aliased(&all));
     for (group, events) in groups(&all, both) {
         found.extend(streaks(&group, &events, 3));
     }
     for (group, events) in groups(&all, identity) {
-        found.extend(firsts(&group, &events, 20, 4, 10));
+        found.extend(firsts(&group, &events, 20, 4, 10, ("first", 1)));
+        found.extend(firsts(&group, &events, 20, 4, 10, ("first twice", 2)));
     }
     for (group, events) in groups(&failed, |_| "TenantId\nt".to_owned()) {
         found.extend(windows("fleet", &group, &events, 5, |window| window.len() >= 4));

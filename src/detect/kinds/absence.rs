@@ -155,7 +155,7 @@ fn add(longest: &mut [i64; 2], gap: i64) {
 }
 
 /// A span in words, to the minute, or to the hour where that is fine enough.
-fn span(micros: i64) -> String {
+pub(super) fn span(micros: i64) -> String {
     let minutes = (micros / 60_000_000).max(1);
     let parts = if minutes < 48 * 60 {
         [(minutes / 60, "h"), (minutes % 60, "min")]

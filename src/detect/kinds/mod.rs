@@ -213,4 +213,7 @@ kinds! {
     ratio::Ratio;
     absence::Absence;
     baseline::Baseline;
+    newcomer::Newcomer;
+    awakening::Awakening;
+    rhythm::Rhythm;
 }
