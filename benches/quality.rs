@@ -325,7 +325,7 @@ impl Score {
 
     fn list_mistaken(&self) {
         println!("\nIncidents that tell of no trouble: {}.", self.mistaken.len());
-        for claim in &self.mistaken {
+        for claim in self.mistaken.iter().take(30) {
             println!("- {claim}");
         }
     }

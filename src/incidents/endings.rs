@@ -15,22 +15,7 @@ use crate::store::{StoreError, micros, time};
 /// The category of rules that find silence.
 pub(super) const ABSENCE: &str = "absence";
 
-/// The category of rules that find what is new in the tenant.
-const NEWCOMER: &str = "newcomer";
-
-/// Whoever is seen for the first time is new only where there are records of so long before.
-const KNOWN_FOR: i64 = 7 * 24 * 3_600_000_000;
-
 impl Stage<'_> {
-    /// At the beginning of the records all are seen for the first time.
-    pub(super) fn drop_first_of_all(&self, findings: &mut Vec<IncidentFinding>) {
-        findings.retain(|row| {
-            let is_of_new = self.rules.get(&row.rule).is_some_and(|rule| rule.category == NEWCOMER);
-            let since = self.earliest_at.saturating_add(KNOWN_FOR);
-            !is_of_new || row.finding.draft.started_at >= since
-        });
-    }
-
     /// Whether a finding tells of silence, and whether nothing has ended that yet.
     fn silence(&self, row: &IncidentFinding) -> Option<bool> {
         let rule = self.rules.get(&row.rule).filter(|rule| rule.category == ABSENCE);

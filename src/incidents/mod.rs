@@ -9,6 +9,7 @@ mod describe;
 mod endings;
 mod grouping;
 mod lifecycle;
+mod newcomers;
 mod notes;
 mod shadow;
 mod stage;

@@ -111,9 +111,9 @@ impl Stage<'_> {
     ) -> Result<BTreeSet<Subject>, StoreError> {
         let mut open: Vec<Subject> = subjects.iter().copied().collect();
         while let Some(subject) = open.pop() {
-            let mut related = Vec::new();
+            let mut related = self.made_anew(subject).await?;
             if !self.causes.is_empty() || !matches!(subject, Subject::Identity(_)) {
-                related = subjects::held_by(&mut self.writing, subject, &self.across).await?;
+                related.extend(subjects::held_by(&mut self.writing, subject, &self.across).await?);
                 related.extend(self.causes_of(subject).await?);
                 related.extend(self.symptoms_of(subject).await?.into_iter().map(|(of, _)| of));
             }
@@ -147,7 +147,7 @@ impl Stage<'_> {
         let Some(taken) = self.taken(subject).await? else { return Ok(()) };
         subjects::mark_grouped(&mut self.writing, &taken, &self.across).await?;
         let mut findings = taken.findings;
-        self.drop_first_of_all(&mut findings);
+        self.drop_known(subject, &mut findings).await?;
         self.drop_replaced(subject, &mut findings).await?;
         let symptoms = self.drop_symptoms(subject, &mut findings).await?;
         let mut before: BTreeMap<IncidentId, Incident> =

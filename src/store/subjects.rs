@@ -201,6 +201,70 @@ pub async fn held_by(
     Ok(rows.iter().filter_map(|text| parse(text)).collect())
 }
 
+/// Whether another identity of the same name in the same tenant was in trouble: whether a rule has found something
+/// of it, or of its application, that touches an interval.
+pub async fn namesake_in_trouble(
+    writing: &mut Writing,
+    identity_id: i64,
+    (from, to): (i64, i64),
+) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar(
+        "select exists(select 1 from identities i \
+           join identities n on n.name = i.name and n.tenant_id = i.tenant_id and n.id <> i.id \
+           join identities s on s.id = n.id or s.tenant_id = n.tenant_id and s.app_id = n.app_id and s.app_id <> '' \
+           join groups g on g.identity_id = s.id join findings f on f.group_id = g.id \
+           where i.id = $1 and i.name <> '' and s.id <> i.id and f.withdrawn_at is null \
+           and f.started_at <= $3 and f.last_at >= $2)",
+    )
+    .bind(identity_id)
+    .bind(from)
+    .bind(to)
+    .fetch_one(&mut **writing)
+    .await?)
+}
+
+/// Whether another identity of the same name in the same tenant was seen before a time.
+pub async fn has_predecessor(
+    writing: &mut Writing,
+    identity_id: i64,
+    before: i64,
+) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar(
+        "select exists(select 1 from identities i \
+           join identities n on n.name = i.name and n.tenant_id = i.tenant_id and n.id <> i.id \
+           where i.id = $1 and i.name <> '' \
+           and exists(select 1 from events e where e.identity_id = n.id and e.created_at < $2))",
+    )
+    .bind(identity_id)
+    .bind(before)
+    .fetch_one(&mut **writing)
+    .await?)
+}
+
+/// The groups in which a rule found, by their findings' identities, a namesake of this identity or of its
+/// application.
+pub async fn groups_of_namesakes(
+    writing: &mut Writing,
+    identity_id: i64,
+    rules: &[&str],
+) -> Result<Vec<Subject>, StoreError> {
+    let rows: Vec<i64> = sqlx::query_scalar(
+        "with mine as materialized (select n.id from identities i join identities s \
+             on s.id = i.id or s.tenant_id = i.tenant_id and s.app_id = i.app_id and s.app_id <> '' \
+             join identities n on n.name = s.name and n.tenant_id = s.tenant_id \
+             where i.id = $1 and s.name <> '') \
+         select distinct f.group_id from findings f join groups g on g.id = f.group_id \
+           join json_each(f.evidence, '$.identities') named on named.value in (select id from mine) \
+         where g.identity_id is null \
+         and f.rule_id in (select id from rules where name in (select value from json_each($2)))",
+    )
+    .bind(identity_id)
+    .bind(json(rules))
+    .fetch_all(&mut **writing)
+    .await?;
+    Ok(rows.into_iter().map(Subject::Group).collect())
+}
+
 /// The identity of the same application in the same tenant whose name was seen last, where one has a name.
 pub async fn known_as(writing: &mut Writing, identity_id: i64) -> Result<Option<i64>, StoreError> {
     Ok(sqlx::query_scalar(

@@ -158,3 +158,60 @@ fn sprays_from_several_addresses_at_one_time_are_one_incident() {
     let told = told(&place);
     assert!(told.iter().all(|(_, rules)| *rules == ["application_id_spray"]), "{told:?}");
 }
+
+#[test]
+fn one_that_was_made_anew_is_told_by_the_trouble_of_the_old_one_whichever_arrives_first() {
+    let named = |number: u32, id: u32, at: DateTime<Utc>, code: u32| {
+        let mut one = sign_in(number, id, at, code);
+        one["servicePrincipalName"] = json!("func-anew-prod");
+        one
+    };
+    let habit: Vec<Value> =
+        (0..9_u32).map(|day| named(1, day, hours_ago(24 * (12 - i64::from(day))), 0)).collect();
+    let refused: Vec<Value> = (0..12_u32)
+        .map(|n| named(1, 100 + n, hours_ago(60) + TimeDelta::seconds(i64::from(n) * 20), 700_016))
+        .collect();
+    let anew: Vec<Value> = (0..4).map(|n| named(2, 200 + n, hours_ago(58), 0)).collect();
+    let orders = [
+        vec![habit.clone(), refused.clone(), anew.clone()],
+        vec![anew.clone(), habit.clone(), refused],
+        vec![habit, anew],
+    ];
+    for (parts, expected) in orders.iter().zip([
+        vec!["application_not_found_spike"],
+        vec!["application_not_found_spike"],
+        vec!["recreated_identity"],
+    ]) {
+        let place = Place::new();
+        for (number, part) in parts.iter().enumerate() {
+            place.write(&format!("{number}.ndjson"), lines(part));
+            place.run(&format!("import {number}.ndjson")).says(0, &["stored"]);
+        }
+        let open: Vec<(String, Vec<String>)> = told(&place);
+        let first: Vec<&str> = open.iter().map(|(_, rules)| rules[0].as_str()).collect();
+        assert_eq!(first, expected, "{open:?}");
+    }
+}
+
+#[test]
+fn nobody_is_new_at_the_beginning_of_the_records() {
+    let arm = |number: u32, id: u32, at: DateTime<Utc>| {
+        let mut one = sign_in(number, id, at, 0);
+        one["resourceId"] = json!("797f4846-ba00-4fd7-ba43-dac1f8f63013");
+        one
+    };
+    let of = |number: u32, hours: i64| -> Vec<Value> {
+        (0..4)
+            .map(|n| {
+                arm(number, number * 100 + n, hours_ago(hours) + TimeDelta::minutes(i64::from(n)))
+            })
+            .collect()
+    };
+    let place = Place::new();
+    let records = [of(1, 24 * 12), of(2, 24 * 8), of(3, 24 * 2)].concat();
+    place.write("all.ndjson", lines(&records));
+    place.run("import all.ndjson").says(0, &["1 incident"]);
+    let told = told(&place);
+    assert_eq!(told[0].1, ["new_identity_privileged"], "{told:?}");
+    assert!(told[0].0.contains("func-03-prod"), "{told:?}");
+}

@@ -220,7 +220,8 @@ fn odd_hours(group: &str, events: &[Small]) -> Vec<Seen> {
     while place < events.len() {
         let event = &events[place];
         let days: BTreeSet<i64> = events[..place].iter().map(day).collect();
-        let is_known = event.at() - events[0].at() >= 24 * 60 * MINUTE && days.len() >= 2;
+        let is_known =
+            event.at() - events[0].at() >= 24 * 60 * MINUTE && days.len() >= 2 && known.len() <= 12;
         let is_near = (-2..=2).any(|by| known.contains(&((hour(event) + by + 24) % 24)));
         if !is_known || is_near {
             known.insert(hour(event));

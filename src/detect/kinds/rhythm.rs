@@ -9,6 +9,9 @@ use crate::model::Draft;
 const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
 
+/// A group that is seen at more hours than these keeps none.
+const HOURS_AT_MOST: u32 = 12;
+
 /// Hours before and after one that was seen that are no surprise: summer time moves a job by one, and one that
 /// takes its time by another.
 const NEAR: u32 = 2;
@@ -89,8 +92,9 @@ impl Fold for Rhythm {
         }
         let first_at = *state.first_at.get_or_insert(event.at);
         let (hour, mark) = (Hours::one(event.at), Mark::from(event));
-        let is_known_well =
-            event.at - first_at >= self.learn_for && state.days >= self.learn_events;
+        let is_known_well = event.at - first_at >= self.learn_for
+            && state.days >= self.learn_events
+            && state.known.0.count_ones() <= HOURS_AT_MOST;
         if let Some((draft, hours)) = &mut state.open {
             absorb(draft, &mark);
             *hours = hours.with(hour);
