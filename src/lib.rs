@@ -42,6 +42,9 @@ pub mod app;
 /// The order of the stages.
 pub mod pipeline;
 
+/// The stored history, lived through again under other rules.
+pub mod backtest;
+
 /// What a person sees of it.
 pub mod view;
 

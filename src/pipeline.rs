@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::app::{App, LOOK_EVERY, Ruleset, Watch};
 use crate::detect::Found;
 use crate::incidents::{self, Grouped};
 use crate::ingest::poll::{HeadRead, OnPage, Poll, Polled};
@@ -17,6 +17,9 @@ use crate::store::StoreError;
 /// The longest sleep of a loop of [`run`]: what is due by the time alone (a recovery that has held) is
 /// seen no later than this.
 const TICK: Duration = Duration::from_secs(15);
+
+/// A wait as long as this is said, so that nobody takes it for a hang.
+const SAID_FROM: Duration = Duration::from_secs(5);
 
 /// Reads of a source that fail in a row before [`catch_up`] gives it up.
 const GIVE_UP_AFTER: u32 = 3;
@@ -36,10 +39,9 @@ pub async fn evaluate(
     now: DateTime<Utc>,
     progress: impl FnMut(u64),
 ) -> Result<Evaluated, StoreError> {
-    let mut detector = app.detector.lock().await;
-    let found = detector.run(&app.store, now, progress).await?;
-    let grouped = incidents::run(&app.store, &app.facts, &app.config.incidents, now).await?;
-    let planned = app.outbox.plan(&app.store, &app.rulebook, &app.catalogue, now).await?;
+    let rules = app.rules();
+    let (found, grouped) = find(app, &rules, now, progress).await?;
+    let planned = app.outbox.plan(&app.store, &rules.rulebook, &rules.catalogue, now).await?;
     Ok(Evaluated { found, grouped, planned })
 }
 
@@ -49,11 +51,21 @@ pub async fn evaluate_untold(
     now: DateTime<Utc>,
     progress: impl FnMut(u64),
 ) -> Result<Evaluated, StoreError> {
-    let mut detector = app.detector.lock().await;
-    let found = detector.run(&app.store, now, progress).await?;
-    let grouped = incidents::run(&app.store, &app.facts, &app.config.incidents, now).await?;
+    let (found, grouped) = find(app, &app.rules(), now, progress).await?;
     app.outbox.plan_nothing(&app.store, now).await?;
     Ok(Evaluated { found, grouped, planned: Planned::default() })
+}
+
+async fn find(
+    app: &App,
+    rules: &Ruleset,
+    now: DateTime<Utc>,
+    progress: impl FnMut(u64),
+) -> Result<(Found, Grouped), StoreError> {
+    let found = app.detector.lock().await.run(&app.store, now, progress).await?;
+    let mut grouped = incidents::run(&app.store, &rules.facts, &app.config.incidents, now).await?;
+    grouped += incidents::watch(&app.store, now).await?;
+    Ok((found, grouped))
 }
 
 /// Why a walk to the end did not get there.
@@ -112,6 +124,9 @@ async fn read_to_end(
         failures = if behind.is_empty() { 0 } else { failures + 1 };
         let Some(at) = again_at.filter(|_| failures < GIVE_UP_AFTER) else { return Ok(behind) };
         let wait = (at - app.clock.now()).to_std().unwrap_or_default();
+        if wait >= SAID_FROM {
+            tracing::info!(source = source.name(), until = %at, "waiting after a failure before asking again");
+        }
         if !sleep(wait, stop).await {
             return Ok(Vec::new());
         }
@@ -154,7 +169,14 @@ async fn poll(
 
 /// Polls, detects, groups and tells until it is stopped. The three loops meet only in the database, so a
 /// slow source holds up no delivery and a slow mail server no source. Each finishes what it is at.
-pub async fn run(app: &App, stop: &CancellationToken) -> Result<(), StoreError> {
+///
+/// Rules that are edited meanwhile, or that `read_again` asks to be read, are taken up between two passes.
+pub async fn run(
+    app: &App,
+    watch: &mut Watch,
+    read_again: &Notify,
+    stop: &CancellationToken,
+) -> Result<(), StoreError> {
     let (stored, planned) = (Notify::new(), Notify::new());
     let sources = app.sources.iter().map(|source| source_loop(app, source.as_ref(), &stored, stop));
     let sources = async {
@@ -165,7 +187,7 @@ pub async fn run(app: &App, stop: &CancellationToken) -> Result<(), StoreError> 
     };
     let (sources, evaluating, delivering) = tokio::join!(
         ending(sources, stop),
-        ending(evaluate_loop(app, &stored, &planned, stop), stop),
+        ending(evaluate_loop(app, (watch, read_again), &stored, &planned, stop), stop),
         ending(deliver_loop(app, &planned, stop), stop),
     );
     sources.and(evaluating).and(delivering)
@@ -207,12 +229,14 @@ async fn source_loop(
 
 async fn evaluate_loop(
     app: &App,
+    (watch, read_again): (&mut Watch, &Notify),
     stored: &Notify,
     planned: &Notify,
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
     let mut retained_at = None;
     loop {
+        watch.look(app).await;
         let now = app.clock.now();
         let evaluated = evaluate(app, now, |_| ()).await?;
         let Evaluated { found, grouped, planned: new } = evaluated;
@@ -234,10 +258,28 @@ async fn evaluate_loop(
             retain(app, now).await?;
             retained_at = Some(now);
         }
+        if !next_pass(app, (watch, read_again), stored, stop).await {
+            return Ok(());
+        }
+    }
+}
+
+/// Waits until there may be something to evaluate; `false` when it is to stop.
+async fn next_pass(
+    app: &App,
+    (watch, read_again): (&mut Watch, &Notify),
+    stored: &Notify,
+    stop: &CancellationToken,
+) -> bool {
+    let tick = tokio::time::sleep(TICK);
+    tokio::pin!(tick);
+    loop {
         tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            () = stored.notified() => {}
-            () = tokio::time::sleep(TICK) => {}
+            () = stop.cancelled() => return false,
+            () = stored.notified() => return true,
+            () = &mut tick => return true,
+            () = read_again.notified() => if watch.read_again(app).await { return true },
+            () = tokio::time::sleep(LOOK_EVERY) => if watch.look(app).await { return true },
         }
     }
 }

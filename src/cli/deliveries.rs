@@ -6,6 +6,7 @@ use super::screen::Screen;
 use super::settings::Global;
 use crate::clock::{Clock, SystemClock};
 use crate::model::{DeliveryId, IncidentId};
+use crate::store::Store;
 use crate::store::deliveries::{DeliveryFilter, DeliveryState, Resent};
 use crate::view::DeliveryRow;
 
@@ -82,9 +83,7 @@ pub(super) async fn run(
         }
         Command::Retry { id } => {
             let sentence = match store.resend(DeliveryId(id), SystemClock.now()).await? {
-                Resent::Due => format!(
-                    "delivery {id} is due now: `signinel run` sends it, or `signinel run --once` where none is watching"
-                ),
+                Resent::Due => due(&store, DeliveryId(id)).await?,
                 Resent::AlreadySent => anyhow::bail!("delivery {id} was sent already"),
                 Resent::NotThere => {
                     anyhow::bail!(
@@ -98,9 +97,30 @@ pub(super) async fn run(
             let was_off = store.enable_channel(&channel).await?;
             let shown = crate::view::clean(&channel);
             anyhow::ensure!(was_off, "no channel called {shown} is switched off");
-            screen.text(&format!("channel {shown} is on again: what waits for it goes out"))?;
+            screen.text(&format!(
+                "channel {shown} is on again: what waits for it goes out; what was given up meanwhile \
+                 needs `signinel deliveries retry`"
+            ))?;
         }
     }
     store.close().await;
     Ok(())
+}
+
+/// How a delivery that was made due gets on its way.
+async fn due(store: &Store, id: DeliveryId) -> anyhow::Result<String> {
+    let off = store.disabled_channels().await?;
+    let delivery = store.delivery(id).await?;
+    let waits_for = delivery
+        .map(|delivery| delivery.channel)
+        .filter(|channel| off.iter().any(|disabled| disabled.name == *channel));
+    Ok(match waits_for.as_deref().map(crate::view::clean) {
+        None => format!(
+            "delivery {id} is due now: `signinel run` sends it, or `signinel run --once` where none is watching"
+        ),
+        Some(channel) => format!(
+            "delivery {id} is due, but its receiver switched channel {channel} off: when that is mended, \
+             `signinel deliveries enable {channel}` sends it on"
+        ),
+    })
 }

@@ -151,9 +151,7 @@ async fn world(args: &Args) -> anyhow::Result<World> {
         clock: Arc::new(SystemClock),
         seed: args.seed,
         faults: Faults::each(0.01),
-        requests_per_10s: None,
-        orders: true,
-        keeps: None,
+        ..Options::default()
     };
     Ok(World {
         graph: GraphStandin::start(shown, options)?,

@@ -10,6 +10,7 @@ use crate::app::{self, BuildError};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::detect::Matcher;
+use crate::diagnose::phrase;
 use crate::store::Store;
 use crate::store::deliveries::DeliveryCounts;
 
@@ -82,12 +83,12 @@ pub(super) async fn run(global: &Global, args: &Args, screen: &mut Screen) -> an
 }
 
 fn summary(config: &Config) -> String {
-    format!(
-        "{} sources, {} channels, {} routes",
-        config.sources.len(),
-        config.channels.len(),
-        config.routes.len()
-    )
+    let counts = [
+        (config.sources.len(), "source"),
+        (config.channels.len(), "channel"),
+        (config.routes.len(), "route"),
+    ];
+    counts.map(|(number, noun)| phrase::count(number as u64, noun)).join(", ")
 }
 
 fn rules(global: &Global, round: &mut Round) {
@@ -96,10 +97,16 @@ fn rules(global: &Global, round: &mut Round) {
         Ok(catalogue) => catalogue,
         Err(error) => return round.faults("rules", &error),
     };
-    let rulebook = match app::read_rules(folder) {
+    let mut rulebook = match app::read_rules(folder) {
         Ok(rulebook) => rulebook,
         Err(error) => return round.faults("rules", &error),
     };
+    // What is wrong with the configuration itself was told before.
+    if let Ok(config) = global.config()
+        && let Err(faults) = app::shade(&mut rulebook, &config.rules)
+    {
+        round.faults("rules", &BuildError::Config(faults));
+    }
     match Matcher::new(&rulebook, catalogue.classes()) {
         Ok(_) => {
             let origin =
@@ -134,22 +141,24 @@ async fn database(global: &Global, round: &mut Round) {
     match store.tallies().await {
         Ok(tallies) => {
             for (name, tally) in tallies {
-                let sum = tally.stored + tally.duplicates + tally.rejected + tally.other;
-                let outcome = if tally.read == sum {
-                    Ok(format!(
-                        "{} records read, each accounted for, {} of them set aside",
-                        tally.read, tally.rejected
-                    ))
-                } else {
-                    Err(format!(
-                        "{} records were read and {sum} are accounted for; this is a fault of Signinel: keep the database and report it",
-                        tally.read
-                    ))
-                };
-                round.add(format!("records of {name}"), outcome);
+                let sentence =
+                    format!("{} records read, {} of them set aside", tally.read, tally.rejected);
+                round.add(format!("records of {name}"), Ok(sentence));
             }
         }
         Err(error) => round.add("database", Err(error.to_string())),
+    }
+    match store.unaccounted().await {
+        Ok(faults) if faults.is_empty() => {
+            round.add("conservation", Ok("every record read is accounted for".to_owned()));
+        }
+        Ok(faults) => {
+            for fault in faults {
+                let remedy = "this is a fault of Signinel: keep the database and report it";
+                round.add("conservation", Err(format!("{fault}; {remedy}")));
+            }
+        }
+        Err(error) => round.add("conservation", Err(error.to_string())),
     }
     match store.count_deliveries().await {
         Ok(DeliveryCounts { pending, sent, dead: 0 }) => {

@@ -15,10 +15,10 @@ pub(super) enum Command {
         #[arg(long, default_value_t = 1000)]
         limit: u32,
     },
-    /// One identity, by name, application id or service principal id
+    /// One identity, by name, client id or service principal id
     #[command(after_help = "Example:\n  signinel identities show func-orders-prod")]
     Show {
-        /// Its name, application id or service principal id
+        /// Its name, client id or service principal id
         name: String,
     },
 }
@@ -56,12 +56,12 @@ pub(super) async fn run(
     for row in &named {
         for (what, value) in [
             ("name", row.name.clone()),
-            ("application id", row.app_id.clone()),
-            ("service principal id", row.service_principal_id.clone()),
-            ("tenant id", row.tenant_id.clone()),
-            ("resource", row.arm_resource_id.clone()),
-            ("first seen", row.first_seen_at.map_or_else(String::new, |at| at.to_rfc3339())),
-            ("last seen", row.last_seen_at.map_or_else(String::new, |at| at.to_rfc3339())),
+            ("client id", row.app_id.clone()),
+            ("service principal", row.service_principal_id.clone()),
+            ("tenant", row.tenant_id.clone()),
+            ("Azure resource", row.arm_resource_id.clone()),
+            ("first seen", row.first_seen_at.map_or_else(String::new, crate::view::moment)),
+            ("last seen", row.last_seen_at.map_or_else(String::new, crate::view::moment)),
             ("open incidents", row.open_incidents.to_string()),
         ] {
             if !value.is_empty() {

@@ -1,5 +1,6 @@
 //! `signinel import`: exported files through the whole path.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -11,7 +12,7 @@ use super::run::stop_on_signal;
 use super::screen::{self, Screen};
 use super::settings::Global;
 use crate::app::App;
-use crate::ingest::import::{Imported, import};
+use crate::ingest::import::{Import, Imported, import};
 use crate::pipeline;
 use crate::store::Tally;
 
@@ -30,6 +31,10 @@ pub(super) struct Args {
     /// Plan no deliveries: incidents found so far are never told
     #[arg(long)]
     no_notify: bool,
+    /// Whose logs these are where the records do not say, as Graph's do not; by default the tenant of
+    /// the sources, where they have but one
+    #[arg(long, value_name = "TENANT_ID")]
+    tenant: Option<String>,
 }
 
 /// What `--format json` prints.
@@ -48,12 +53,22 @@ pub(super) async fn run(global: &Global, args: Args, screen: &mut Screen) -> any
     let app = global.app().await?;
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
-    let bar = screen::spinner();
+    let (bar, no_notify) = (screen::spinner(), args.no_notify);
     let on_batch = |tally: &Tally| {
         bar.set_message(format!("{} records read, {} new", tally.read, tally.stored));
     };
-    let imported = import(&app.store, args.files, app.clock.now(), &stop, &on_batch).await?;
-    evaluate(&app, args.no_notify, &bar).await?;
+    let imported = import(
+        args.files,
+        Import {
+            store: &app.store,
+            tenant_id: args.tenant.unwrap_or_else(|| only_tenant(&app)),
+            now: app.clock.now(),
+            stop: &stop,
+            on_batch: &on_batch,
+        },
+    )
+    .await?;
+    evaluate(&app, no_notify, &bar).await?;
     bar.finish_and_clear();
     answer(global, &app, &imported, screen).await?;
     app.store.close().await;
@@ -66,6 +81,15 @@ pub(super) async fn run(global: &Global, args: Args, screen: &mut Screen) -> any
         return Ok(());
     }
     anyhow::bail!("{}", imported.unreadable.join("\n"))
+}
+
+/// The tenant that every source is of.
+fn only_tenant(app: &App) -> String {
+    let tenants: BTreeSet<&str> = app.sources.iter().map(|source| source.tenant_id()).collect();
+    match (tenants.len(), tenants.first()) {
+        (1, Some(only)) => (*only).to_owned(),
+        _ => String::new(),
+    }
 }
 
 async fn evaluate(app: &App, no_notify: bool, bar: &indicatif::ProgressBar) -> anyhow::Result<()> {
@@ -110,6 +134,11 @@ async fn answer(
     }
     if rejected > imported.rejected.len() as u64 {
         text.push_str("  and more: `signinel rejects list` shows them all\n");
+    }
+    if read == 0 && imported.files > 0 {
+        text.push_str(
+            "  nothing was in it: look whether the export has ended, and is of the right time\n",
+        );
     }
     writeln!(text, "{}, {}", counted(findings, "finding"), counted(incidents, "incident"))?;
     if incidents > 0 {

@@ -9,7 +9,7 @@ use crate::app;
 use crate::clock::{Clock, SystemClock};
 use crate::diagnose;
 use crate::incidents;
-use crate::model::{Incident, IncidentId, IncidentState, Severity};
+use crate::model::{Incident, IncidentId, IncidentState, Severity, Silence};
 use crate::store::Store;
 use crate::view::{self, IncidentRow};
 
@@ -126,8 +126,13 @@ async fn list(
     screen: &mut Screen,
 ) -> anyhow::Result<()> {
     let incidents = store.incidents().await?;
-    let rows: Vec<IncidentRow> =
-        incidents.iter().filter(|incident| is_asked_for(incident)).map(IncidentRow::from).collect();
+    let now = SystemClock.now();
+    let silences = store.silences(Some(now)).await?;
+    let rows: Vec<IncidentRow> = incidents
+        .iter()
+        .filter(|incident| is_asked_for(incident))
+        .map(|incident| IncidentRow::under(incident, &silences, now))
+        .collect();
     screen.rows(&rows, global.is_json())
 }
 
@@ -141,8 +146,20 @@ async fn show(
     let rulebook = app::read_rules(global.rules.as_deref())?;
     let catalogue = app::read_catalogue(global.rules.as_deref())?;
     let card = diagnose::card(store, &rulebook, &catalogue, &incident).await?;
+    let now = SystemClock.now();
+    let silences = store.silences(Some(now)).await?;
+    let silence = Silence::over(&silences, &incident, now);
     if global.is_json() {
-        return screen.text(&view::json::card(&card));
+        return screen.text(&view::json::card(&card, silence));
+    }
+    if let Some(silence) = silence {
+        screen.text(&format!(
+            "silenced until {} by {} (silence {}): {}",
+            view::moment(silence.ends_at),
+            view::clean(&silence.created_by),
+            silence.id,
+            view::clean(&silence.reason)
+        ))?;
     }
     screen.text(&view::text::card(&card, &screen.style.clone()))
 }
@@ -160,7 +177,7 @@ fn answer(
 }
 
 /// Who sits at this shell.
-fn user() -> String {
+pub(super) fn user() -> String {
     ["USER", "LOGNAME"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))

@@ -1,5 +1,8 @@
 //! The command line: every command is one file, and what they share stands here.
 
+mod backtest;
+mod backup;
+mod coverage;
 mod deliveries;
 mod demo;
 mod doctor;
@@ -13,6 +16,7 @@ mod rules;
 mod run;
 mod screen;
 mod settings;
+mod silence;
 mod simulate;
 mod sources;
 mod timeline;
@@ -61,6 +65,8 @@ enum Command {
     /// The rules: list them, check their files, run their own tests
     #[command(subcommand)]
     Rules(rules::Command),
+    /// What a set of rules would have found and told over the stored history
+    Backtest(backtest::Args),
     /// Single sign-ins
     #[command(subcommand)]
     Events(events::Command),
@@ -70,12 +76,20 @@ enum Command {
     /// What was told, to whom, and what is still to be
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// What is not to be told for a while
+    #[command(subcommand)]
+    Silence(silence::Command),
     /// Records that could not be read
     #[command(subcommand)]
     Rejects(rejects::Command),
     /// Where records came from, and how many
     #[command(subcommand)]
     Sources(sources::Command),
+    /// What was read of each source to its end, what is missing, and how late records come
+    #[command(after_help = coverage::EXAMPLES)]
+    Coverage,
+    /// Copy the database as it is now, while `run` goes on
+    Backup(backup::Args),
     /// Check configuration, database, rules, sources and channels, and say what to do
     Doctor(doctor::Args),
     /// Write realistic sign-in records with labelled scenarios
@@ -116,11 +130,15 @@ async fn command(cli: Cli) -> anyhow::Result<()> {
         Command::Incidents(command) => incidents::run(&global, command, &mut screen).await,
         Command::Timeline(args) => timeline::run(&global, &args, &mut screen).await,
         Command::Rules(command) => rules::run(&global, command, &mut screen).await,
+        Command::Backtest(args) => backtest::run(&global, &args, &mut screen).await,
         Command::Events(command) => events::run(&global, command, &mut screen).await,
         Command::Identities(command) => identities::run(&global, command, &mut screen).await,
         Command::Deliveries(command) => deliveries::run(&global, command, &mut screen).await,
+        Command::Silence(command) => silence::run(&global, command, &mut screen).await,
         Command::Rejects(command) => rejects::run(&global, command, &mut screen).await,
         Command::Sources(command) => sources::run(&global, &command, &mut screen).await,
+        Command::Coverage => coverage::run(&global, &mut screen).await,
+        Command::Backup(args) => backup::run(&global, args, &mut screen).await,
         Command::Doctor(args) => doctor::run(&global, &args, &mut screen).await,
         Command::Simulate(args) => simulate::run(&global, &args, &mut screen),
         Command::Demo(args) => demo::run(&args, &mut screen).await,

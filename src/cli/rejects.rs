@@ -1,10 +1,14 @@
 //! `signinel rejects`: records that could not be read.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
 use clap::Subcommand;
 
 use super::screen::Screen;
 use super::settings::Global;
+use crate::ingest::retry::{Retried, retry as read_again};
+use crate::pipeline;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -19,6 +23,12 @@ pub(super) enum Command {
         /// The rejected record's number
         id: i64,
     },
+    /// Read them again, after an update or a change of the configuration
+    #[command(after_help = "Examples:\n  signinel rejects retry\n  signinel rejects retry 12")]
+    Retry {
+        /// The rejected record's number; without it, all of them
+        id: Option<i64>,
+    },
 }
 
 pub(super) async fn run(
@@ -28,6 +38,10 @@ pub(super) async fn run(
 ) -> anyhow::Result<()> {
     let store = global.store().await?;
     match command {
+        Command::Retry { id } => {
+            store.close().await;
+            return retry(global, id, screen).await;
+        }
         Command::List { limit } => {
             screen.rows(&store.reject_overviews(limit).await?, global.is_json())?;
         }
@@ -41,4 +55,32 @@ pub(super) async fn run(
     }
     store.close().await;
     Ok(())
+}
+
+/// Reads them again, and walks what came of it along the path.
+async fn retry(global: &Global, id: Option<i64>, screen: &mut Screen) -> anyhow::Result<()> {
+    let app = global.app().await?;
+    let now = app.clock.now();
+    if let Some(id) = id
+        && app.store.rejected_record(id).await?.is_none()
+    {
+        anyhow::bail!(
+            "there is no rejected record {id}; `signinel rejects list` shows those there are"
+        );
+    }
+    let tenant_ids: BTreeMap<String, String> = app
+        .sources
+        .iter()
+        .map(|source| (source.name().to_owned(), source.tenant_id().to_owned()))
+        .collect();
+    let retried = read_again(&app.store, id, &tenant_ids, now).await?;
+    pipeline::evaluate(&app, now, |_| ()).await?;
+    app.store.close().await;
+    if global.is_json() {
+        return screen.json(&retried);
+    }
+    let Retried { stored, duplicates, other, rejected } = retried;
+    screen.text(&format!(
+        "{stored} stored, {duplicates} known already, {other} of other logs, {rejected} still set aside\n"
+    ))
 }

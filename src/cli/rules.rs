@@ -49,7 +49,8 @@ pub(super) async fn run(
 }
 
 fn list(global: &Global, screen: &mut Screen) -> anyhow::Result<()> {
-    let rulebook = app::read_rules(global.rules.as_deref())?;
+    let mut rulebook = app::read_rules(global.rules.as_deref())?;
+    app::shade(&mut rulebook, &global.config()?.rules).map_err(BuildError::Config)?;
     screen.rows(&crate::view::rules(&rulebook), global.is_json())
 }
 

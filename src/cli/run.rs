@@ -1,17 +1,26 @@
 //! `signinel run`: polls until stopped, or with `--once` until everything is caught up.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use clap::Args as ClapArgs;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::screen;
 use super::settings::{Global, Wrong};
+use crate::app::Watch;
 use crate::pipeline;
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   signinel run --config signinel.toml           watch, until Ctrl-C or SIGTERM
-  signinel run --once                           catch up, tell what is due, end")]
+  signinel run --rules ./my-rules               watch with your own rules
+  signinel run --once                           catch up, tell what is due, end
+
+Rules that are edited in `--rules DIR` while it runs are taken up within seconds, or at SIGHUP: rules that were not changed go
+on where they are, others begin again over all that is stored. A file with a fault is named in the log, and the rule stays as
+it was until the file is mended. The configuration is read once, at the start.")]
 pub(super) struct Args {
     /// Walk until every source is caught up and every due delivery was tried, then end
     #[arg(long)]
@@ -31,6 +40,8 @@ pub(super) async fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     }
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
+    let read_again = Arc::new(Notify::new());
+    read_on_signal(Arc::clone(&read_again))?;
     if args.once {
         let bar = screen::spinner();
         let on_page = |source: &str, head: &str, from: DateTime<Utc>, to: DateTime<Utc>| {
@@ -47,19 +58,32 @@ pub(super) async fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
             sent = delivered.sent,
             retried = delivered.retried,
             dead = delivered.dead,
-            "caught up"
+            "{}",
+            if stop.is_cancelled() { "stopped before it was caught up" } else { "caught up" }
         );
     } else {
         tracing::info!(
             sources = app.sources.len(),
-            rules = app.rulebook.rules.len(),
+            rules = app.rules().rulebook.rules.len(),
             db = %app.store.path().display(),
             "watching"
         );
-        pipeline::run(&app, &stop).await?;
+        let mut watch = Watch::new(global.rules.clone());
+        pipeline::run(&app, &mut watch, &read_again, &stop).await?;
         tracing::info!("stopped");
     }
     app.store.close().await;
+    Ok(())
+}
+
+/// SIGHUP asks to read the rules again.
+fn read_on_signal(read_again: Arc<Notify>) -> anyhow::Result<()> {
+    let mut asked = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while asked.recv().await.is_some() {
+            read_again.notify_one();
+        }
+    });
     Ok(())
 }
 

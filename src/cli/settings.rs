@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use crate::app::{App, BuildError, Settings};
+use crate::app::{self, App, BuildError, Settings};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::store::Store;
@@ -85,7 +85,11 @@ impl Global {
             None if default.exists() => Config::load(&default, &variables),
             None => Config::parse("", &variables),
         }
-        .map_err(BuildError::Config)
+        .map_err(|broken| {
+            // All that is wrong at once, in the tables themselves as well.
+            let within = app::faults(&broken.rest);
+            BuildError::Config(broken.faults.into_iter().chain(within).collect())
+        })
     }
 
     /// Everything that a pass works with.

@@ -6,7 +6,8 @@ use super::incidents::find;
 use super::screen::Screen;
 use super::settings::{Format, Global};
 use crate::app;
-use crate::model::IncidentId;
+use crate::clock::{Clock, SystemClock};
+use crate::model::{IncidentId, Silence};
 use crate::view;
 
 #[derive(Debug, ClapArgs)]
@@ -28,7 +29,11 @@ pub(super) async fn run(global: &Global, args: &Args, screen: &mut Screen) -> an
     let timeline = view::timeline(&store, &rulebook, &catalogue, &incident).await?;
     let text = match global.format {
         Format::Text => view::text::timeline(&timeline, &screen.style),
-        Format::Json => view::json::timeline(&timeline),
+        Format::Json => {
+            let now = SystemClock.now();
+            let silences = store.silences(Some(now)).await?;
+            view::json::timeline(&timeline, Silence::over(&silences, &incident, now))
+        }
         Format::Markdown => view::markdown::timeline(&timeline),
         Format::Html => view::html::page(&timeline),
         Format::Csv => view::export::csv(&timeline),

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::section::Section;
 
 /// Tables that hold one set of settings.
-const TABLES: [&str; 3] = ["incidents", "retention", "notify"];
+const TABLES: [&str; 4] = ["incidents", "retention", "notify", "rules"];
 
 /// Whether a key holds a secret, which is text whatever it looks like: a password may be all digits.
 fn is_secret(key: &str) -> bool {
@@ -49,12 +49,7 @@ pub(super) fn overlay(file: &mut Table, variables: &[(String, String)]) {
 
 /// Puts variables over one source or channel.
 pub(super) fn overlay_section(section: &mut Section, variables: &[(String, String)]) {
-    let name: String = section
-        .name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
-        .collect();
-    let prefix = format!("SIGNINEL_{}_{name}_", section.table.to_uppercase());
+    let prefix = section.variable("");
     for (variable, text) in variables {
         if let Some(key) = variable.strip_prefix(&prefix) {
             section.set(&key.to_lowercase(), text);

@@ -1,6 +1,7 @@
 //! What the operator decides: read from a TOML file and the environment, all faults reported at once.
 
 mod environment;
+mod known;
 mod secret;
 mod section;
 mod span;
@@ -13,6 +14,7 @@ use toml::Table;
 
 use crate::model::Severity;
 
+pub use known::{meant, unknown};
 pub use secret::Secret;
 pub use section::Section;
 pub use span::Span;
@@ -83,6 +85,20 @@ pub struct Route {
     pub categories: Vec<String>,
 }
 
+/// Which rules are only watched.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RulesConfig {
+    /// Rules that are evaluated and shown, and never told; so are those whose status is experimental.
+    pub shadow: Vec<String>,
+    /// Rules that are told whatever their status.
+    pub live: Vec<String>,
+}
+
+/// All that a file may hold.
+const TABLES: [&str; 7] =
+    ["source", "channel", "route", "incidents", "retention", "notify", "rules"];
+
 /// The whole configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -92,34 +108,56 @@ pub struct Config {
     pub incidents: IncidentsConfig,
     pub retention: RetentionConfig,
     pub notify: NotifyConfig,
+    pub rules: RulesConfig,
+}
+
+/// A configuration that cannot be used as it is.
+#[derive(Debug)]
+pub struct Broken {
+    pub faults: Vec<Fault>,
+    /// What could be read of it, in which there may be more faults.
+    pub rest: Box<Config>,
+}
+
+impl From<Fault> for Broken {
+    fn from(fault: Fault) -> Self {
+        Self { faults: vec![fault], rest: Box::default() }
+    }
 }
 
 impl Config {
     /// Reads a file, and the environment over it. Without the file, the defaults hold; whether that
     /// is right, the caller knows.
-    pub fn load(path: &Path, variables: &[(String, String)]) -> Result<Self, Vec<Fault>> {
+    pub fn load(path: &Path, variables: &[(String, String)]) -> Result<Self, Broken> {
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) => {
-                return Err(vec![Fault(format!(
+                return Err(Broken::from(Fault(format!(
                     "cannot read the configuration {}: {error}; config.example.toml shows what goes into it",
                     path.display()
-                ))]);
+                ))));
             }
         };
+        let placed = |mut config: Self| {
+            for section in config.sources.iter_mut().chain(&mut config.channels) {
+                section.stands_in(path);
+            }
+            config
+        };
         let in_file = |fault: Fault| Fault(format!("{}: {fault}", path.display()));
-        let mut config = Self::parse(&text, variables)
-            .map_err(|faults| faults.into_iter().map(in_file).collect::<Vec<Fault>>())?;
-        for section in config.sources.iter_mut().chain(&mut config.channels) {
-            section.stands_in(path);
+        match Self::parse(&text, variables) {
+            Ok(config) => Ok(placed(config)),
+            Err(Broken { faults, rest }) => Err(Broken {
+                faults: faults.into_iter().map(in_file).collect(),
+                rest: Box::new(placed(*rest)),
+            }),
         }
-        Ok(config)
     }
 
     /// Reads the text of a file, and the environment over it.
-    pub fn parse(text: &str, variables: &[(String, String)]) -> Result<Self, Vec<Fault>> {
+    pub fn parse(text: &str, variables: &[(String, String)]) -> Result<Self, Broken> {
         let mut file: Table =
-            text.parse().map_err(|error: toml::de::Error| vec![Fault(syntax(text, &error))])?;
+            text.parse().map_err(|error: toml::de::Error| Fault(syntax(text, &error)))?;
         environment::overlay(&mut file, variables);
         let mut faults = Vec::new();
         let config = Self {
@@ -129,12 +167,14 @@ impl Config {
             incidents: decode(&mut file, "incidents", &mut faults),
             retention: decode(&mut file, "retention", &mut faults),
             notify: decode(&mut file, "notify", &mut faults),
+            rules: decode(&mut file, "rules", &mut faults),
         };
-        faults.extend(file.keys().map(|key| {
-            Fault(format!("`{key}` is not known here: tables are source, channel, route, incidents, retention, notify"))
-        }));
+        faults.extend(
+            file.keys()
+                .map(|key| Fault(format!("`{key}` {}", unknown(key, "the tables are", &TABLES)))),
+        );
         config.check_names(&mut faults);
-        if faults.is_empty() { Ok(config) } else { Err(faults) }
+        if faults.is_empty() { Ok(config) } else { Err(Broken { faults, rest: Box::new(config) }) }
     }
 
     fn check_names(&self, faults: &mut Vec<Fault>) {
@@ -145,10 +185,19 @@ impl Config {
                 }
             }
         }
+        let names: Vec<&str> = self.channels.iter().map(|section| section.name.as_str()).collect();
         for channel in self.routes.iter().flat_map(|route| &route.channels) {
-            if !self.channels.iter().any(|section| section.name == *channel) {
-                faults.push(Fault(format!("[[route]]: there is no channel named `{channel}`")));
+            if !names.contains(&channel.as_str()) {
+                let meant = known::meant(channel, &names);
+                faults.push(Fault(format!(
+                    "[[route]]: there is no channel named `{channel}`{meant}"
+                )));
             }
+        }
+        for name in self.rules.shadow.iter().filter(|name| self.rules.live.contains(name)) {
+            faults.push(Fault(format!(
+                "[rules]: `{name}` is in `shadow` and in `live`; leave it in one"
+            )));
         }
     }
 }
@@ -224,7 +273,7 @@ mod tests {
         let text = "surce = 1\n[[source]]\nname = \"a\"\n[[channel]]\nkind = \"email\"\nname = \"\"\n\
                     [[route]]\nchannels = [\"pager\"]\n[incidents]\ngather_for = \"soon\"\n";
         let faults = Config::parse(text, &[]).unwrap_err();
-        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        let told: Vec<String> = faults.faults.iter().map(ToString::to_string).collect();
         assert_eq!(told.len(), 5, "{told:#?}");
         assert!(told.iter().any(|fault| fault.contains("`kind` is missing")));
         assert!(told.iter().any(|fault| fault.contains("`soon` is not a span of time")));
@@ -267,7 +316,7 @@ mod tests {
             assert_eq!(fault.unwrap_err().0, format!("[[channel]] `y`: {told}"));
         }
         let fault = Config::parse("channel = [\"hunter2\"]", &[]).unwrap_err();
-        assert!(!fault[0].0.contains("hunter2"), "{fault:?}");
+        assert!(!fault.faults[0].0.contains("hunter2"), "{fault:?}");
     }
 
     #[test]

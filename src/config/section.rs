@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use toml::Table;
 
 use super::Fault;
+use super::known::unknown;
 
 /// One `[[source]]` or `[[channel]]`.
 #[derive(Clone)]
@@ -70,6 +71,15 @@ impl Section {
         Fault(format!("{file}[[{}]] `{}`: {sentence}", self.table, self.name))
     }
 
+    /// The environment variable that sets a key of this section.
+    #[must_use]
+    pub fn variable(&self, key: &str) -> String {
+        format!("SIGNINEL_{}_{}_{key}", self.table, self.name)
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+            .collect()
+    }
+
     /// From now on its faults name the file.
     pub(super) fn stands_in(&mut self, file: &Path) {
         self.file = Some(file.to_path_buf());
@@ -85,6 +95,9 @@ impl Section {
 /// that was written in a wrong way.
 pub(super) fn told(error: &toml::de::Error) -> String {
     let message = error.message();
+    if let Some((word, known)) = unknown_field(message) {
+        return format!("`{word}` {}", unknown(word, "the keys are", &known));
+    }
     let is_of_value =
         message.starts_with("invalid type: ") || message.starts_with("invalid value: ");
     let value = message.find(['`', '"']).zip(message.rfind(", expected "));
@@ -97,4 +110,10 @@ pub(super) fn told(error: &toml::de::Error) -> String {
         Some(key) => format!("`{key}`: {message}"),
         None => message,
     }
+}
+
+/// The field that `serde` does not know, and those it knows.
+fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
+    let mut quoted = message.strip_prefix("unknown field `")?.split('`').step_by(2);
+    Some((quoted.next()?, quoted.filter(|known| !known.is_empty()).collect()))
 }

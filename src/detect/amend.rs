@@ -1,10 +1,10 @@
 //! Writes what became of a finding, and says it where late events changed one.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::pass::Found;
 use super::replay::Change;
-use crate::model::Draft;
+use crate::model::{Draft, span_in_words};
 use crate::store::findings::{self, Key};
 use crate::store::{StoreError, Writing, micros, time};
 
@@ -69,15 +69,20 @@ pub(super) async fn apply(
 impl Late {
     /// What became of a finding, for its timeline.
     fn sentence(&self, old: &Draft, new: &Draft, now: DateTime<Utc>) -> String {
-        let delay = humantime::format_duration(std::time::Duration::from_secs(
-            u64::try_from((now - time(self.first.0)).num_seconds()).unwrap_or(0),
-        ));
-        let events =
-            if self.count == 1 { "1 event".to_owned() } else { format!("{} events", self.count) };
-        let counts = match new.event_count.cmp(&old.event_count) {
-            std::cmp::Ordering::Equal => format!("still {} sign-ins", new.event_count),
-            _ => format!("{} sign-ins where there were {}", new.event_count, old.event_count),
+        let delay = span_in_words((now - time(self.first.0)).max(TimeDelta::zero()));
+        let events = match self.count {
+            1 => format!("1 event was read {delay} after it happened"),
+            count => format!("{count} events were read late, the oldest {delay} after it happened"),
         };
-        format!("{events} arrived late, the oldest by {delay}: {counts}")
+        let sign_ins = match new.event_count {
+            1 => "1 sign-in".to_owned(),
+            count => format!("{count} sign-ins"),
+        };
+        if new.event_count == old.event_count {
+            format!("{events}: still {sign_ins}")
+        } else {
+            let were = if old.event_count == 1 { "was" } else { "were" };
+            format!("{events}: {sign_ins} where there {were} {}", old.event_count)
+        }
     }
 }

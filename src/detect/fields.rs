@@ -171,6 +171,12 @@ impl Field {
         Self::ALL.iter().find(|(field, _)| *field == self).map_or("", |(_, names)| names[0])
     }
 
+    /// Whether its values are numbers that can be reckoned with.
+    #[must_use]
+    pub fn is_numeric(self) -> bool {
+        matches!(self, Self::ErrorCode | Self::AutonomousSystemNumber)
+    }
+
     /// The field of a name as rules write it; letters' case does not matter, as in Log Analytics.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {

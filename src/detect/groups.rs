@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use super::matching::Matcher;
+use super::matching::{Hit, Matcher};
 use crate::store::findings::{self, NewGroup};
 use crate::store::{EventRow, Names, StoreError, Writing};
 
@@ -12,7 +12,7 @@ use crate::store::{EventRow, Names, StoreError, Writing};
 const REMEMBERED_AT_MOST: usize = 200_000;
 
 /// What of an event decides its group under a rule.
-type Deciding = (usize, [i64; 6]);
+type Deciding = (usize, usize, [i64; 6]);
 
 /// A group by its number in the database, or by its place among those whose number is yet to be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,18 +35,19 @@ impl Groups {
     pub(super) fn of(
         &mut self,
         (matcher, names): (&Matcher, &Names),
-        deciding: Deciding,
+        hit: Hit,
         row: &EventRow,
     ) -> Option<Group> {
+        let deciding = (hit.rule, matcher.grouping(hit), matcher.group_numbers(hit, row));
         if let Some(group) = self.by_event.get(&deciding) {
             return *group;
         }
-        let group = matcher.group_text(deciding.0, row, names).map(|text| {
+        let group = matcher.group_text(hit, row, names).map(|text| {
             // The same text under another grouping is another group.
-            let grouping = matcher.rules[deciding.0].group_by.iter();
-            let fields: Vec<String> = grouping.map(|field| format!("{field:?}")).collect();
+            let grouping = matcher.rules[hit.rule].group_by.iter();
+            let fields: Vec<&str> = grouping.map(|key| key.name.as_str()).collect();
             let key = format!("{}\n{text}", fields.join(","));
-            let identity_id = matcher.is_by_identity(deciding.0).then_some(row.identity_id);
+            let identity_id = matcher.is_by_identity(hit.rule).then_some(row.identity_id);
             self.by_text(key, identity_id)
         });
         self.by_event.insert(deciding, group);

@@ -10,7 +10,7 @@ use rsigma_eval::Engine;
 use rsigma_parser::SigmaCollection;
 
 use super::fields::{CodeClass, Field, Part, Parts, Seen};
-use super::kinds::{Occurrence, Role};
+use super::kinds::{Kind, Occurrence, Role, Which};
 use super::rule::Rule;
 use super::rulebook::{RuleFault, Rulebook};
 use crate::store::{EventRow, Names};
@@ -18,8 +18,28 @@ use crate::store::{EventRow, Names};
 /// Verdicts remembered at most; past that they are found again.
 const REMEMBERED_AT_MOST: usize = 100_000;
 
-/// A rule's place in [`Matcher::rules`], and what the event is to it.
-pub(super) type Hit = (usize, Role);
+/// A rule that an event is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Hit {
+    /// Its place in [`Matcher::rules`].
+    pub rule: usize,
+    /// What the event is to it.
+    pub role: Role,
+    /// Which of its counted detections the event is of.
+    pub which: Which,
+}
+
+impl Hit {
+    /// Adds what the same event is by another detection of the same rule.
+    pub(super) fn join(&mut self, other: Self) {
+        if self.role == other.role {
+            self.which = self.which.and(other.which);
+        } else {
+            // Counted comes after Breaks and Learns, and prevails.
+            *self = (*self).max(other);
+        }
+    }
+}
 
 /// Detections that read the same parts of an event, and their verdicts so far.
 struct Ward {
@@ -37,8 +57,10 @@ pub type CodeClasses = BTreeMap<i64, String>;
 pub struct Matcher {
     /// In the order of their names, so that a place means the same in every run.
     pub rules: Vec<Rule>,
-    group_parts: Vec<Parts>,
+    /// What decides the group under a rule, for each grouping that its aliases make.
+    group_parts: Vec<Vec<Parts>>,
     wards: Vec<Ward>,
+    reads_own: bool,
     codes: CodeClasses,
     /// Verdicts forgotten because there were too many.
     pub evicted: u64,
@@ -97,8 +119,13 @@ impl Matcher {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let group_parts = rules.iter().map(|rule| parts(&rule.group_by)).collect();
-        Ok(Self { rules, group_parts, wards, codes, evicted: 0 })
+        let group_parts: Vec<Vec<Parts>> = rules.iter().map(groupings).collect();
+        let wards: Vec<Ward> = wards;
+        let values = rules.iter().filter_map(|rule| rule.value).map(Field::part);
+        let read = wards.iter().map(|ward| ward.parts).chain(group_parts.iter().flatten().copied());
+        let reads_own = values.fold(Parts::default(), Parts::with).has(Part::Own)
+            || read.into_iter().any(|parts| parts.has(Part::Own));
+        Ok(Self { rules, group_parts, wards, reads_own, codes, evicted: 0 })
     }
 
     /// What the catalogue says of a code.
@@ -138,12 +165,12 @@ impl Matcher {
             }
         }
         if hits.len() > 1 {
-            // Counted comes after Breaks, so of two for one rule the later one stays.
             hits.sort_unstable();
             hits.dedup_by(|later, earlier| {
-                let same = later.0 == earlier.0;
+                // Under aliases the event may be in another group for each detection.
+                let same = later.rule == earlier.rule && self.group_parts[later.rule].len() == 1;
                 if same {
-                    *earlier = *later;
+                    earlier.join(*later);
                 }
                 same
             });
@@ -152,20 +179,29 @@ impl Matcher {
 
     /// What of an event decides its group under a rule: equal numbers, equal group.
     #[must_use]
-    pub fn group_numbers(&self, rule: usize, row: &EventRow) -> [i64; 6] {
-        self.group_parts[rule].of(row)
+    pub fn group_numbers(&self, hit: Hit, row: &EventRow) -> [i64; 6] {
+        self.group_parts[hit.rule][self.grouping(hit)].of(row)
+    }
+
+    /// Which grouping of the rule the event is in: there are several only under aliases.
+    #[must_use]
+    pub fn grouping(&self, hit: Hit) -> usize {
+        let last = self.group_parts[hit.rule].len() - 1;
+        hit.which.places().next().unwrap_or(0).min(last)
     }
 
     /// The text of an event's group under a rule, the same in every database; `None` where a field of
     /// the group is absent, for that would put strangers together.
     #[must_use]
-    pub fn group_text(&self, rule: usize, row: &EventRow, names: &Names) -> Option<String> {
+    pub fn group_text(&self, hit: Hit, row: &EventRow, names: &Names) -> Option<String> {
         let seen = Seen::new(row, names, self.class(row.error_code))?;
         let mut text = String::new();
-        for field in &self.rules[rule].group_by {
+        let grouping = self.grouping(hit);
+        for key in &self.rules[hit.rule].group_by {
+            let field = key.of(grouping);
             let value = field.text(&seen);
             // A tenant may be unknown in an export; the key beside it still tells identities apart.
-            if value.is_empty() && *field != Field::TenantId {
+            if value.is_empty() && field != Field::TenantId {
                 return None;
             }
             text.push_str(&value);
@@ -178,28 +214,43 @@ impl Matcher {
     /// Whether the groups of a rule are each of one identity.
     #[must_use]
     pub fn is_by_identity(&self, rule: usize) -> bool {
-        self.rules[rule]
-            .group_by
-            .iter()
-            .any(|field| matches!(field, Field::Identity | Field::ServicePrincipalId))
+        self.rules[rule].is_by_identity()
+    }
+
+    /// The value of the rule's field, for kinds that have one; empty where absent. For kinds with deadlines, the
+    /// feed that the event came by.
+    pub(super) fn value<'e>(&self, hit: Hit, row: &'e EventRow, names: &'e Names) -> Cow<'e, str> {
+        let rule = &self.rules[hit.rule];
+        // The class of a code is not a value that rules count.
+        let seen = || Seen::new(row, names, CodeClass { class: "", known: true });
+        let value = match (&rule.kind, rule.value) {
+            (Kind::Absence(_), _) => seen().map(|seen| {
+                let (identity, facet) = (&seen.identity.identity, seen.facet);
+                Cow::Owned(format!("{}\n{}", identity.tenant_id, facet.sign_in_type))
+            }),
+            (_, Some(field)) => seen().map(|seen| field.text(&seen)),
+            (_, None) => None,
+        };
+        value.unwrap_or(Cow::Borrowed(""))
+    }
+
+    /// Whether some rule reads what no two events share, so that no meaning can be remembered.
+    pub(super) fn reads_what_is_of_one_event(&self) -> bool {
+        self.reads_own
     }
 
     /// An event as the fold of a rule takes it.
     #[must_use]
     pub fn occurrence<'e>(&self, hit: Hit, row: &'e EventRow, names: &'e Names) -> Occurrence<'e> {
-        let value = self.rules[hit.0].value.and_then(|field| {
-            // The class of a code is not a value that rules count.
-            let seen = Seen::new(row, names, CodeClass { class: "", known: true })?;
-            Some(field.text(&seen))
-        });
         Occurrence {
             at: row.created_at,
             id: row.id,
             identity: row.identity_id,
             resource: row.resource_id,
             code: row.error_code,
-            value: value.unwrap_or(Cow::Borrowed("")),
-            role: hit.1,
+            value: self.value(hit, row, names),
+            role: hit.role,
+            which: hit.which,
         }
     }
 }
@@ -220,15 +271,32 @@ impl Ward {
 fn meanings(rules: &[Rule], detection: &str) -> Vec<Hit> {
     let mut hits = Vec::new();
     for (place, rule) in rules.iter().enumerate() {
-        if rule.counted.iter().any(|name| name == detection) {
-            hits.push((place, Role::Counted));
-        } else if rule.broken_by.iter().any(|name| name == detection) {
-            hits.push((place, Role::Breaks));
-        } else if rule.learn_from.iter().any(|name| name == detection) {
-            hits.push((place, Role::Learns));
+        let mut hit = |role, which| hits.push(Hit { rule: place, role, which });
+        let names = |names: &[String]| names.iter().any(|name| name == detection);
+        let counted = rule.counted.iter().enumerate().filter(|(_, name)| *name == detection);
+        let places: Vec<usize> = counted.map(|(place, _)| place).collect();
+        if !places.is_empty() {
+            for place in places {
+                hit(Role::Counted, Which::one(place));
+            }
+        } else if names(&rule.broken_by) {
+            hit(Role::Breaks, Which::default());
+        } else if names(&rule.of) {
+            hit(Role::Compares, Which::default());
+        } else if names(&rule.learn_from) {
+            hit(Role::Learns, Which::default());
         }
     }
     hits
+}
+
+/// What decides the group of an event under a rule; under aliases, for each of its detections.
+fn groupings(rule: &Rule) -> Vec<Parts> {
+    let is_aliased = rule.group_by.iter().any(|key| !key.by_rule.is_empty());
+    let groupings = if is_aliased { rule.counted.len() } else { 1 };
+    (0..groupings)
+        .map(|place| parts(&rule.group_by.iter().map(|key| key.of(place)).collect::<Vec<_>>()))
+        .collect()
 }
 
 fn parts(fields: &[Field]) -> Parts {

@@ -5,21 +5,30 @@
 //! group in the order of time (`kinds`); `replay` takes folds up where they were put away.
 
 mod amend;
+mod feeds;
 mod fields;
+mod going_back;
 mod groups;
+mod kind_of;
 mod kinds;
 mod matching;
+mod meanings;
+mod mending;
 mod pass;
 mod replay;
 mod rule;
 mod rulebook;
 mod stage;
+mod text;
+mod touched;
 mod trial;
 
 pub use fields::Field;
 pub use matching::{CodeClasses, Matcher};
+pub use mending::{Mended, RuleFiles};
 pub use pass::{Found, Pace};
-pub use rule::{Detection, Rule, RuleText};
+pub use rule::{Detection, Rule};
 pub use rulebook::{RuleFault, Rulebook};
 pub use stage::Detector;
+pub use text::RuleText;
 pub use trial::{TrialFault, try_rules};

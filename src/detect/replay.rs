@@ -124,15 +124,18 @@ impl<'k> Replay<'k> {
         self.folded = 0;
     }
 
-    /// Ends where the last event was taken.
-    pub(super) fn end(mut self, is_met: bool) -> Outcome {
+    /// Ends where the last event was taken. `judged` says up to which time findings of a state that may
+    /// still grow are told.
+    pub(super) fn end(mut self, is_met: bool, judged: impl FnOnce(&State) -> i64) -> Outcome {
         let converged = if is_met { self.old.pop_front() } else { None };
         let mut drafts = self.closed;
         if converged.is_none() {
             if let Some(key) = self.key {
                 self.puts.push(Put { key, folded: self.folded, state: self.state.clone() });
             }
-            drafts.extend(self.state.open().into_iter().cloned());
+            let judged = judged(&self.state);
+            let open = self.kind.open(&self.state).into_iter();
+            drafts.extend(open.filter(|draft| draft.detected_at <= judged));
         }
         drafts.sort_by_key(|draft| (draft.started_at, draft.first_event));
         Outcome { drafts, puts: self.puts, converged, until: self.key }
@@ -142,14 +145,14 @@ impl<'k> Replay<'k> {
 /// The stored findings that a fold speaks about: those that were open where it began, or were met on
 /// its way. Those that are open where it met an old checkpoint are as before.
 pub(super) fn spoken_of(
+    kind: &Kind,
     stored: Vec<StoredFinding>,
     from: Option<&Put>,
     outcome: &Outcome,
 ) -> Vec<StoredFinding> {
     let is_open_at = |put: &Put, draft: &Draft| {
         let begins = |draft: &Draft| (draft.started_at, draft.first_event);
-        put.state
-            .open()
+        kind.open(&put.state)
             .iter()
             .any(|open| begins(open) == begins(draft) && value(open) == value(draft))
     };
@@ -160,8 +163,11 @@ pub(super) fn spoken_of(
             let is_after = from.is_none_or(|from| {
                 (draft.last_at, draft.last_event) > from.key || is_open_at(from, draft)
             });
-            let is_before =
-                outcome.until.is_some_and(|until| (draft.detected_at, draft.detected_by) <= until);
+            // Where a fold went to the end, nothing is behind it, even what was found to be missing there.
+            let is_before = outcome.converged.is_none()
+                || outcome
+                    .until
+                    .is_some_and(|until| (draft.detected_at, draft.detected_by) <= until);
             let goes_on = outcome.converged.as_ref().is_some_and(|put| is_open_at(put, draft));
             is_after && is_before && !goes_on
         })

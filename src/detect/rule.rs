@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 
 use rsigma_parser::{
-    ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType, SigmaRule,
+    ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType, SigmaRule, Status,
     WindowMode,
 };
 use serde::Deserialize;
 
 use super::fields::Field;
-use super::kinds::{Condition, EventCount, FirstSeen, Kind, Streak, ValueCount};
-use crate::model::Severity;
-
-const SECOND: i64 = 1_000_000;
+use super::kind_of::{SECOND, kind};
+use super::kinds::{Condition, EventCount, Kind};
+use super::text::RuleText;
+use crate::model::{RuleFacts, Severity};
 
 /// What is under `signinel:` in a rule file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -26,6 +26,23 @@ pub struct Extension {
     pub learn_from: Vec<String>,
     pub learn_for: Option<String>,
     pub learn_events: u64,
+    /// Rules whose events, with those that count, are the whole that these are a share of.
+    pub of: Vec<String>,
+    /// The least share in a hundred.
+    pub percent: u64,
+    /// How many of those that count came right after one that does not.
+    pub turns: u64,
+    /// How many times the usual is too much, or too long.
+    pub factor: u64,
+    /// Hours of which at most one was as busy.
+    pub rare: u64,
+    /// The shortest silence that is found, and the longest that would have to be waited for.
+    pub at_least: Option<String>,
+    pub at_most: Option<String>,
+    /// Whether findings of several groups are of one matter where they lie near each other.
+    pub across_groups: bool,
+    /// Rules whose findings are symptoms of what this one finds.
+    pub hides: Vec<String>,
     pub why: String,
     pub first_steps: Vec<String>,
     pub unknown: Vec<String>,
@@ -38,6 +55,12 @@ pub struct Extension {
 pub enum ExtensionKind {
     Streak,
     FirstSeen,
+    Ratio,
+    Absence,
+    Baseline,
+    Newcomer,
+    Awakening,
+    Rhythm,
 }
 
 /// One of a rule's own tests: so many findings of such events, or whether each event matches.
@@ -49,20 +72,6 @@ pub struct RuleTest {
     pub matches: Option<bool>,
     /// Fields by name, and `at`, `repeat`, `every`; see `rules/README.md`.
     pub events: Vec<HashMap<String, yaml_serde::Value>>,
-}
-
-/// What a person is told of a rule.
-#[derive(Clone, Debug, Default)]
-pub struct RuleText {
-    pub title: String,
-    /// How far it is proved: stable, test, experimental, deprecated.
-    pub status: String,
-    pub description: String,
-    pub why: String,
-    pub first_steps: Vec<String>,
-    pub unknown: Vec<String>,
-    pub false_positives: Vec<String>,
-    pub tags: Vec<String>,
 }
 
 /// A detection: which single events a rule is about.
@@ -77,6 +86,28 @@ pub struct Detection {
     pub unknown_fields: Vec<String>,
 }
 
+/// A field that groups events: the same of all, or one of each counted rule (an alias).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupKey {
+    /// Tells groupings apart in the keys of groups.
+    pub name: String,
+    pub field: Field,
+    /// The field of each rule in `counted`, for an alias; else empty.
+    pub by_rule: Vec<Field>,
+}
+
+impl GroupKey {
+    fn plain(field: Field) -> Self {
+        Self { name: format!("{field:?}"), field, by_rule: Vec::new() }
+    }
+
+    /// The field of the counted rule at a place.
+    #[must_use]
+    pub fn of(&self, place: usize) -> Field {
+        self.by_rule.get(place).copied().unwrap_or(self.field)
+    }
+}
+
 /// A rule that finds.
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -88,11 +119,18 @@ pub struct Rule {
     pub counted: Vec<String>,
     pub broken_by: Vec<String>,
     pub learn_from: Vec<String>,
-    pub group_by: Vec<Field>,
+    pub of: Vec<String>,
+    pub group_by: Vec<GroupKey>,
     /// The field whose values are counted, for kinds that have one.
     pub value: Option<Field>,
+    /// Whether findings of several groups are of one matter where they lie near each other.
+    pub across_groups: bool,
+    /// Rules whose findings, of the same codes at the same time, are symptoms of what this one finds.
+    pub hides: Vec<String>,
     pub text: RuleText,
     pub tests: Vec<RuleTest>,
+    /// Evaluated and shown, and never told.
+    pub is_shadow: bool,
     /// Changes whenever something changes that decides what it finds.
     pub fingerprint: String,
 }
@@ -117,7 +155,7 @@ pub(super) fn correlation(
 ) -> Result<Rule, Vec<String>> {
     let mut faults = Vec::new();
     let kind = kind(rule, extension).map_err(|fault| faults.push(fault)).ok();
-    let group_by = fields(&rule.group_by, "group-by", &mut faults);
+    let group_by = group_by(rule, &mut faults);
     let value = value_field(rule, &mut faults);
     if rule.rules.is_empty() {
         faults.push(
@@ -130,25 +168,19 @@ pub(super) fn correlation(
             rule.window.as_str()
         ));
     }
-    if !extension.broken_by.is_empty() && !matches!(kind, Some(Kind::Streak(_))) {
-        faults.push("`broken_by` is for `kind: streak` only".to_owned());
-    }
-    if !extension.learn_from.is_empty() && !matches!(kind, Some(Kind::FirstSeen(_))) {
-        faults.push("`learn_from` is for `kind: first_seen` only".to_owned());
-    }
-    let needs_value = matches!(kind, Some(Kind::ValueCount(_) | Kind::FirstSeen(_)));
-    if needs_value && value.is_none() && faults.is_empty() {
-        faults.push("`condition.field` is missing: say whose values are counted".to_owned());
+    faults.extend(misfits(kind.as_ref(), value, extension, faults.is_empty()));
+    let is_by_identity = is_by_identity(&group_by);
+    for (key, is_set) in
+        [("across_groups", extension.across_groups), ("hides", !extension.hides.is_empty())]
+    {
+        if is_set && is_by_identity {
+            faults.push(format!("`{key}` is for rules that are not grouped by an identity"));
+        }
     }
     let text = RuleText {
-        title: rule.title.clone(),
-        status: status(rule.status).to_owned(),
-        description: rule.description.clone().unwrap_or_default(),
-        why: extension.why.clone(),
-        first_steps: extension.first_steps.clone(),
-        unknown: extension.unknown.clone(),
-        false_positives: rule.falsepositives.clone(),
         tags: rule.tags.clone(),
+        false_positives: rule.falsepositives.clone(),
+        ..RuleText::of((&rule.title, rule.status, rule.description.as_ref()), extension)
     };
     match kind {
         Some(kind) if faults.is_empty() => Ok(Rule {
@@ -159,14 +191,53 @@ pub(super) fn correlation(
             counted: rule.rules.clone(),
             broken_by: extension.broken_by.clone(),
             learn_from: extension.learn_from.clone(),
+            of: extension.of.clone(),
             group_by,
             value,
+            across_groups: extension.across_groups,
+            hides: extension.hides.clone(),
             text,
             tests: extension.tests.clone(),
+            is_shadow: rule.status == Some(Status::Experimental),
             fingerprint: String::new(),
         }),
         _ => Err(faults),
     }
+}
+
+/// What is said of a kind that is not for it, or not said that it needs.
+fn misfits(
+    kind: Option<&Kind>,
+    value: Option<Field>,
+    extension: &Extension,
+    is_whole: bool,
+) -> Vec<String> {
+    let mut faults = Vec::new();
+    let Some(kind) = kind else { return faults };
+    for (key, list, is_for, whose) in [
+        ("broken_by", &extension.broken_by, matches!(kind, Kind::Streak(_)), "streak"),
+        (
+            "learn_from",
+            &extension.learn_from,
+            matches!(kind, Kind::FirstSeen(_) | Kind::Newcomer(_)),
+            "first_seen` or `newcomer",
+        ),
+        ("of", &extension.of, matches!(kind, Kind::Ratio(_)), "ratio"),
+    ] {
+        if !list.is_empty() && !is_for {
+            faults.push(format!("`{key}` is for `kind: {whose}` only"));
+        }
+    }
+    match (kind, value) {
+        (Kind::ValueCount(_) | Kind::FirstSeen(_) | Kind::ValueStatistic(_), None) if is_whole => {
+            faults.push("`condition.field` is missing: say whose values are counted".to_owned());
+        }
+        (Kind::ValueStatistic(_), Some(field)) if !field.is_numeric() => {
+            faults.push(format!("`condition.field`: `{}` has no numbers", field.name()));
+        }
+        _ => {}
+    }
+    faults
 }
 
 /// The rule of a detection that stands alone: each event is worth a finding, those of one identity
@@ -184,61 +255,23 @@ pub(super) fn standalone(detection: &Detection) -> Rule {
         counted: vec![detection.name.clone()],
         broken_by: Vec::new(),
         learn_from: Vec::new(),
-        group_by: vec![Field::TenantId, Field::Identity],
+        of: Vec::new(),
+        group_by: [Field::TenantId, Field::Identity].map(GroupKey::plain).to_vec(),
         value: None,
+        across_groups: false,
+        hides: Vec::new(),
         text: RuleText {
-            title: rule.title.clone(),
-            status: status(rule.status).to_owned(),
-            description: rule.description.clone().unwrap_or_default(),
-            why: detection.extension.why.clone(),
-            first_steps: detection.extension.first_steps.clone(),
-            unknown: detection.extension.unknown.clone(),
-            false_positives: rule.falsepositives.clone(),
             tags: rule.tags.clone(),
+            false_positives: rule.falsepositives.clone(),
+            ..RuleText::of(
+                (&rule.title, rule.status, rule.description.as_ref()),
+                &detection.extension,
+            )
         },
         tests: detection.extension.tests.clone(),
+        is_shadow: rule.status == Some(Status::Experimental),
         fingerprint: String::new(),
     }
-}
-
-fn kind(rule: &CorrelationRule, extension: &Extension) -> Result<Kind, String> {
-    let timespan = i64::try_from(rule.timespan.seconds)
-        .ok()
-        .and_then(|seconds| seconds.checked_mul(SECOND))
-        .filter(|timespan| *timespan > 0)
-        .ok_or("`timespan` must be longer than nothing")?;
-    let CorrelationCondition::Threshold { predicates, .. } = &rule.condition else {
-        return Err("`condition` must compare a count, such as `gte: 10`".to_owned());
-    };
-    let condition = Condition(predicates.clone());
-    match (extension.kind, rule.correlation_type) {
-        (Some(ExtensionKind::Streak), _) => match predicates.as_slice() {
-            [(ConditionOperator::Gte, length)] if *length > 0 => {
-                Ok(Kind::Streak(Streak { length: *length }))
-            }
-            _ => Err("a streak's `condition` is `gte` and a number above 0".to_owned()),
-        },
-        (Some(ExtensionKind::FirstSeen), _) => Ok(Kind::FirstSeen(FirstSeen {
-            timespan,
-            learn_for: learn_for(extension)?,
-            learn_events: extension.learn_events,
-        })),
-        (None, CorrelationType::EventCount) => {
-            Ok(Kind::EventCount(EventCount { timespan, condition }))
-        }
-        (None, CorrelationType::ValueCount) => {
-            Ok(Kind::ValueCount(ValueCount { timespan, condition }))
-        }
-        (None, other) => Err(format!("`type: {}` is not evaluated yet", other.as_str())),
-    }
-}
-
-fn learn_for(extension: &Extension) -> Result<i64, String> {
-    let Some(text) = &extension.learn_for else { return Ok(0) };
-    humantime::parse_duration(text)
-        .ok()
-        .and_then(|duration| i64::try_from(duration.as_micros()).ok())
-        .ok_or_else(|| format!("`learn_for: {text}` is not a span of time: write \"7d\""))
 }
 
 fn value_field(rule: &CorrelationRule, faults: &mut Vec<String>) -> Option<Field> {
@@ -250,6 +283,49 @@ fn value_field(rule: &CorrelationRule, faults: &mut Vec<String>) -> Option<Field
     }
     // An identity is one value, though a group of it is of its tenant, too.
     fields(names, "condition.field", faults).pop()
+}
+
+fn is_by_identity(group_by: &[GroupKey]) -> bool {
+    group_by
+        .iter()
+        .filter(|key| key.by_rule.is_empty())
+        .any(|key| matches!(key.field, Field::Identity | Field::ServicePrincipalId))
+}
+
+/// The keys of `group-by`; a name that `aliases` gives means another field for each rule.
+fn group_by(rule: &CorrelationRule, faults: &mut Vec<String>) -> Vec<GroupKey> {
+    let mut keys = Vec::new();
+    let is_temporal = matches!(
+        rule.correlation_type,
+        CorrelationType::Temporal | CorrelationType::TemporalOrdered
+    );
+    if !rule.aliases.is_empty() && !is_temporal {
+        faults.push("`aliases` are for `temporal` and `temporal_ordered` only".to_owned());
+    }
+    for name in &rule.group_by {
+        let Some(alias) = rule.aliases.iter().find(|alias| alias.alias == *name) else {
+            let named = fields(std::slice::from_ref(name), "group-by", faults);
+            keys.extend(named.into_iter().map(GroupKey::plain));
+            continue;
+        };
+        let mut by_rule = Vec::new();
+        for reference in &rule.rules {
+            match alias.mapping.get(reference) {
+                // Of an identity the last field is itself; the tenant before it groups all alike.
+                Some(field) => by_rule
+                    .extend(fields(std::slice::from_ref(field), "aliases", faults).last().copied()),
+                None => faults
+                    .push(format!("`aliases`: `{name}` has no field for the rule `{reference}`")),
+            }
+        }
+        if by_rule.contains(&Field::Identity) {
+            keys.push(GroupKey::plain(Field::TenantId));
+        }
+        if let Some(field) = by_rule.first().copied() {
+            keys.push(GroupKey { name: format!("{name}{by_rule:?}"), field, by_rule });
+        }
+    }
+    keys
 }
 
 fn fields(names: &[String], key: &str, faults: &mut Vec<String>) -> Vec<Field> {
@@ -271,32 +347,34 @@ pub(super) fn severity(level: Option<rsigma_parser::Level>) -> Severity {
     level.map_or(Severity::Informational, |level| level.as_str().parse().unwrap_or_default())
 }
 
-fn status(status: Option<rsigma_parser::Status>) -> &'static str {
-    match status {
-        Some(rsigma_parser::Status::Stable) => "stable",
-        Some(rsigma_parser::Status::Test) => "test",
-        Some(rsigma_parser::Status::Experimental) => "experimental",
-        Some(rsigma_parser::Status::Deprecated) => "deprecated",
-        Some(rsigma_parser::Status::Unsupported) => "unsupported",
-        None => "",
-    }
-}
-
 impl Rule {
     /// What it looks for, in the word that `rules/README.md` has for it.
     #[must_use]
     pub fn kind_name(&self) -> &'static str {
-        match self.kind {
-            _ if self.counted == [self.name.as_str()] => "detection",
-            Kind::EventCount(_) => "event_count",
-            Kind::ValueCount(_) => "value_count",
-            Kind::Streak(_) => "streak",
-            Kind::FirstSeen(_) => "first_seen",
+        if self.counted == [self.name.as_str()] { "detection" } else { self.kind.name() }
+    }
+
+    /// Whether each of its groups is of one identity.
+    #[must_use]
+    pub fn is_by_identity(&self) -> bool {
+        is_by_identity(&self.group_by)
+    }
+
+    /// What later stages need to know of it.
+    #[must_use]
+    pub fn facts(&self) -> RuleFacts {
+        RuleFacts {
+            title: self.text.title.clone(),
+            level: self.level,
+            category: self.category.clone(),
+            across_groups: self.across_groups,
+            hides: self.hides.clone(),
+            is_shadow: self.is_shadow,
         }
     }
 
     /// Every detection it refers to.
     pub fn references(&self) -> impl Iterator<Item = &String> {
-        self.counted.iter().chain(&self.broken_by).chain(&self.learn_from)
+        self.counted.iter().chain(&self.broken_by).chain(&self.learn_from).chain(&self.of)
     }
 }

@@ -10,7 +10,7 @@ use rsigma_parser::{Detection as Tree, FilterRule, parse_sigma_yaml};
 
 use super::fields::Field;
 use super::rule::{self, Detection, Rule};
-use crate::model::EventId;
+use crate::model::{EventId, RuleFacts};
 
 /// The rules that come with the program.
 static DEFAULT_RULES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules");
@@ -25,6 +25,9 @@ pub struct RuleFault {
     pub file: PathBuf,
     pub sentence: String,
 }
+
+/// A file by its path, and its text.
+pub(super) type RuleFile = (PathBuf, String);
 
 /// The rules in force, by name.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +47,16 @@ impl Rulebook {
 
     /// The rules of a folder and the folders in it.
     pub fn folder(folder: &Path) -> Result<Self, Vec<RuleFault>> {
+        let (files, faults) = Self::files(folder)?;
+        match (Self::read(&files), faults.is_empty()) {
+            (read, true) => read,
+            (Ok(_), false) => Err(faults),
+            (Err(more), false) => Err(faults.into_iter().chain(more).collect()),
+        }
+    }
+
+    /// The texts of the rule files of a folder and the folders in it, in order, and which cannot be read.
+    pub(super) fn files(folder: &Path) -> Result<(Vec<RuleFile>, Vec<RuleFault>), Vec<RuleFault>> {
         let mut files = Vec::new();
         let mut faults = Vec::new();
         folder_files(folder, &mut files, &mut faults).map_err(|error| {
@@ -60,11 +73,7 @@ impl Rulebook {
             });
         }
         files.sort();
-        match (Self::read(&files), faults.is_empty()) {
-            (read, true) => read,
-            (Ok(_), false) => Err(faults),
-            (Err(more), false) => Err(faults.into_iter().chain(more).collect()),
-        }
+        Ok((files, faults))
     }
 
     /// Reads files given as path and text.
@@ -74,6 +83,26 @@ impl Rulebook {
             reading.file(file, text);
         }
         reading.finish()
+    }
+
+    /// What later stages need to know of each rule that finds, by its name.
+    #[must_use]
+    pub fn facts(&self) -> BTreeMap<String, RuleFacts> {
+        self.rules.iter().map(|(name, rule)| (name.clone(), rule.facts())).collect()
+    }
+
+    /// Puts rules in shadow, or out of it whatever their status. Gives the names that are no rule.
+    pub fn shade(&mut self, shadow: &[String], live: &[String]) -> Vec<String> {
+        let mut unknown = Vec::new();
+        for (names, is_shadow) in [(shadow, true), (live, false)] {
+            for name in names {
+                match self.rules.get_mut(name) {
+                    Some(rule) => rule.is_shadow = is_shadow,
+                    None => unknown.push(name.clone()),
+                }
+            }
+        }
+        unknown
     }
 
     /// The name a correlation means: a rule may be referred to by name, id or title.
@@ -202,18 +231,17 @@ impl Reading {
     fn finish(mut self) -> Result<Rulebook, Vec<RuleFault>> {
         let mut referred = Vec::new();
         let mut generated = Vec::new();
-        for (file, mut rule, generate) in std::mem::take(&mut self.correlations) {
-            for references in [&mut rule.counted, &mut rule.broken_by, &mut rule.learn_from] {
-                for reference in references {
-                    match self.book.resolve(reference) {
-                        Some(detection) => reference.clone_from(&detection.name),
-                        None => self.faults.push(RuleFault {
-                            file: file.clone(),
-                            sentence: format!(
-                                "refers to `{reference}`, and there is no such detection rule"
-                            ),
-                        }),
-                    }
+        let correlations = std::mem::take(&mut self.correlations);
+        let names: Vec<String> =
+            correlations.iter().map(|(_, rule, _)| rule.name.clone()).collect();
+        for (file, mut rule, generate) in correlations {
+            let lists =
+                [&mut rule.counted, &mut rule.broken_by, &mut rule.learn_from, &mut rule.of];
+            for reference in lists.into_iter().flatten() {
+                if let Some(detection) = self.book.resolve(reference) {
+                    reference.clone_from(&detection.name);
+                } else {
+                    self.fault(&file, nowhere(reference, names.contains(reference)));
                 }
             }
             referred.extend(rule.references().cloned());
@@ -243,7 +271,7 @@ impl Rulebook {
     fn print_fingers(&mut self) {
         let filters = format!("{:?}", self.filters);
         for rule in self.rules.values_mut() {
-            let lists = [&rule.counted, &rule.broken_by, &rule.learn_from];
+            let lists = [&rule.counted, &rule.broken_by, &rule.learn_from, &rule.of];
             let mut text = format!(
                 "{SEMANTICS} {:?} {:?} {:?} {lists:?} {filters}",
                 rule.kind, rule.group_by, rule.value
@@ -256,6 +284,17 @@ impl Rulebook {
             }
             rule.fingerprint = EventId::digest(text.as_bytes()).to_string();
         }
+    }
+}
+
+/// What is said of a reference that leads to no detection.
+fn nowhere(reference: &str, is_correlation: bool) -> String {
+    if is_correlation {
+        format!(
+            "refers to `{reference}`, which is a correlation itself: name the detection rules it is of"
+        )
+    } else {
+        format!("refers to `{reference}`, and there is no such detection rule")
     }
 }
 

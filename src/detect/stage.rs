@@ -1,26 +1,25 @@
 //! Reads events in the order of arrival, folds them into the groups they touch, and commits findings,
 //! checkpoints and how far it came together.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use foldhash::fast::RandomState;
 
 use super::amend::{Late, apply};
-use super::groups::{Group, Groups};
-use super::kinds::Role;
-use super::matching::{Hit, Matcher};
+use super::feeds::Feeds;
+use super::groups::Groups;
+use super::kinds::{Occurrence, Role};
+use super::matching::Matcher;
+use super::meanings::Meanings;
 use super::pass::{Found, Pace};
 use super::replay::{Outcome, Put, Replay, compare, just_after, just_before, spoken_of};
-use crate::model::EventId;
+use super::touched::{Touch, Touched};
+use crate::model::{Draft, EventId};
 use crate::store::checkpoints::{self, CheckpointWrites};
-use crate::store::findings::{self, Key, RuleRow};
-use crate::store::{
-    EventRow, Names, Store, StoreError, Stretch, Writing, arrived_after, in_time_order, micros,
-};
-
-/// Events read at first when a fold goes back; each further page is twice as long.
-const FIRST_PAGE: i64 = 64;
+use crate::store::findings::{self, RuleRow};
+use crate::store::{EventRow, Names, Store, StoreError, Stretch, Writing, arrived_after, micros};
 
 /// States remembered between transactions; past that they are read again.
 const TAILS_AT_MOST: usize = 50_000;
@@ -28,26 +27,25 @@ const TAILS_AT_MOST: usize = 50_000;
 /// The rules at work, with what they remember between passes. The memory is never more than a copy of
 /// rows: without it the findings are the same.
 pub struct Detector {
-    matcher: Matcher,
-    pace: Pace,
-    names: Names,
+    pub(super) matcher: Matcher,
+    pub(super) pace: Pace,
+    pub(super) names: Names,
     /// The database's number of each rule, once known.
-    rules: Vec<RuleRow>,
-    groups: Groups,
+    pub(super) rules: Vec<RuleRow>,
+    pub(super) groups: Groups,
+    pub(super) meanings: Meanings,
+    pub(super) feeds: Feeds,
     /// The last checkpoint of each rule and group, `None` where there is none.
     tails: HashMap<(usize, i64), Option<Put>, RandomState>,
     /// Checkpoints of the chunk at hand.
-    writes: CheckpointWrites,
+    pub(super) writes: CheckpointWrites,
     /// Rules that had put folds away before this program began, by their number in the database: all that
     /// others have put away is remembered.
     begun_before: HashSet<i64, RandomState>,
-    /// Rules that have findings at all, by their number in the database.
-    found_before: HashSet<i64, RandomState>,
+    /// Rules and groups that have findings, by their numbers in the database.
+    found_before: HashSet<(i64, i64), RandomState>,
     pub evicted: u64,
 }
-
-/// The new events of one rule and group, in the order of time.
-type Touched = BTreeMap<(usize, i64), Vec<(usize, Role)>>;
 
 impl Detector {
     #[must_use]
@@ -63,6 +61,8 @@ impl Detector {
             names: Names::default(),
             rules: Vec::new(),
             groups: Groups::default(),
+            meanings: Meanings::default(),
+            feeds: Feeds::default(),
             tails: HashMap::default(),
             writes: CheckpointWrites::default(),
             begun_before: HashSet::default(),
@@ -87,17 +87,24 @@ impl Detector {
         loop {
             let mut writing = store.write().await?;
             self.sync(&mut writing).await?;
+            self.feeds = Feeds::load(&mut writing).await?;
             let seen = self.rules.iter().map(|rule| rule.seen_seq).min().unwrap_or(i64::MAX);
             let mut rows = arrived_after(&mut writing, seen, self.pace.chunk).await?;
             let Some(last) = rows.last().map(|row| row.seq) else {
+                let judged = Box::pin(self.judge_overdue(&mut writing, now, &mut found)).await;
+                if judged.is_err() {
+                    self.forget();
+                }
+                judged?;
                 found.withdrawn +=
                     findings::withdraw_unconfirmed(&mut writing, micros(now)).await?;
-                writing.commit().await?;
+                self.commit(writing).await?;
                 return Ok(found);
             };
             found.events += rows.len() as u64;
             rows.sort_unstable_by_key(EventRow::key);
-            let done = self.chunk(&mut writing, &rows, last, now, &mut found).await;
+            let chunk = self.chunk(&mut writing, &rows, last, now, &mut found);
+            let done = Box::pin(chunk).await;
             if done.is_err() {
                 // What is remembered may be of rows that were not committed.
                 self.forget();
@@ -105,19 +112,25 @@ impl Detector {
             done?;
             let ids: Vec<i64> = self.rules.iter().map(|rule| rule.id).collect();
             findings::advance_rules(&mut writing, &ids, last).await?;
-            if let Err(error) = writing.commit().await {
-                self.forget();
-                return Err(error.into());
-            }
+            self.commit(writing).await?;
             self.rules.iter_mut().for_each(|rule| rule.seen_seq = rule.seen_seq.max(last));
             progress(found.events);
         }
+    }
+
+    async fn commit(&mut self, writing: Writing) -> Result<(), StoreError> {
+        let committed = writing.commit().await;
+        if committed.is_err() {
+            self.forget();
+        }
+        Ok(committed?)
     }
 
     /// Forgets all rows: they are read again when needed.
     fn forget(&mut self) {
         self.rules.clear();
         self.groups = Groups::default();
+        self.meanings = Meanings::default();
         self.tails.clear();
         self.writes = CheckpointWrites::default();
         self.begun_before.clear();
@@ -143,7 +156,7 @@ impl Detector {
             .collect();
         self.rules = findings::sync_rules(writing, &rules).await?;
         self.begun_before = findings::rules_with_tails(writing).await?.into_iter().collect();
-        self.found_before = findings::rules_with_findings(writing).await?.into_iter().collect();
+        self.found_before = findings::pairs_with_findings(writing).await?.into_iter().collect();
         Ok(())
     }
 
@@ -162,45 +175,14 @@ impl Detector {
             self.pair(writing, pair, rows, &events, last_seq, now, found).await?;
         }
         self.writes.flush(writing).await?;
+        self.feeds.flush(writing).await?;
         if self.tails.len() > TAILS_AT_MOST {
             self.evicted += self.tails.len() as u64;
             self.tails.clear();
             self.begun_before.extend(self.rules.iter().map(|rule| rule.id));
         }
-        self.evicted += self.groups.bound();
+        self.evicted += self.groups.bound() + self.meanings.bound();
         Ok(())
-    }
-
-    /// Which rules and groups the rows are of.
-    async fn touched(
-        &mut self,
-        writing: &mut Writing,
-        rows: &[EventRow],
-    ) -> Result<Touched, StoreError> {
-        let mut touched = HashMap::<(usize, Group), Vec<(usize, Role)>, RandomState>::default();
-        let mut hits: Vec<Hit> = Vec::new();
-        for (place, row) in rows.iter().enumerate() {
-            self.matcher.hits(row, &self.names, &mut hits);
-            for &(rule, role) in &hits {
-                if row.seq <= self.rules[rule].seen_seq {
-                    continue;
-                }
-                let deciding = (rule, self.matcher.group_numbers(rule, row));
-                if let Some(group) = self.groups.of((&self.matcher, &self.names), deciding, row) {
-                    touched.entry((rule, group)).or_default().push((place, role));
-                }
-            }
-        }
-        let numbers = self.groups.settle(writing).await?;
-        let number = |group| match group {
-            Group::Known(number) => number,
-            Group::Pending(place) => numbers[place],
-        };
-        // In one order, so that the rows of two runs over the same events get the same numbers.
-        Ok(touched
-            .into_iter()
-            .map(|((rule, group), events)| ((rule, number(group)), events))
-            .collect())
     }
 
     /// Remembers where the folds at hand have come to, few questions for all of them.
@@ -210,7 +192,8 @@ impl Detector {
         touched: &Touched,
     ) -> Result<(), StoreError> {
         let mut unknown = BTreeMap::<usize, Vec<i64>>::new();
-        for pair in touched.keys().filter(|pair| !self.tails.contains_key(*pair)) {
+        let pairs = touched.iter().map(|(pair, _)| pair);
+        for pair in pairs.filter(|pair| !self.tails.contains_key(*pair)) {
             unknown.entry(pair.0).or_default().push(pair.1);
         }
         for (rule, groups) in unknown {
@@ -230,7 +213,7 @@ impl Detector {
         writing: &mut Writing,
         pair: (usize, i64),
         rows: &[EventRow],
-        events: &[(usize, Role)],
+        events: &[Touch],
         last_seq: i64,
         now: DateTime<Utc>,
         found: &mut Found,
@@ -238,24 +221,36 @@ impl Detector {
         let ids = (self.rules[pair.0].id, pair.1);
         let tail = self.tails.remove(&pair).flatten();
         let kind = &self.matcher.rules[pair.0].kind;
-        let only_breaks = events.iter().all(|(_, role)| *role == Role::Breaks);
+        let only_breaks = events.iter().all(|event| event.role == Role::Breaks);
         if tail.is_none() && only_breaks {
             // Nothing has begun that could end.
             self.tails.insert(pair, None);
             return Ok(());
         }
-        let first = rows[events[0].0].key();
-        let last_new = rows[events[events.len() - 1].0].key();
+        let first = events[0].row(rows).key();
+        let last_new = events[events.len() - 1].row(rows).key();
         let is_next = tail.as_ref().is_some_and(|tail| tail.key < first);
         // Events that ended nothing left no checkpoint, so without one there may be some behind these.
-        let is_first = tail.is_none() && !kind.can_be_broken();
+        // Of a rule that has seen nothing yet, all there is stands in this chunk.
+        let sees_all = self.rules[pair.0].seen_seq == 0;
+        let is_first = tail.is_none() && (sees_all || !kind.can_be_broken());
         if is_next || is_first {
             let mut replay =
                 Replay::begin(kind, self.pace.spacing, tail.as_ref(), (Vec::new(), last_new));
-            for &(place, role) in events {
-                replay.step(&self.matcher.occurrence((pair.0, role), &rows[place], &self.names));
+            for event in events {
+                let row = event.row(rows);
+                replay.step(&Occurrence {
+                    at: row.created_at,
+                    id: row.id,
+                    identity: row.identity_id,
+                    resource: row.resource_id,
+                    code: row.error_code,
+                    value: Cow::Borrowed(self.meanings.value(event.value)),
+                    role: event.role,
+                    which: event.which,
+                });
             }
-            let outcome = replay.end(false);
+            let outcome = replay.end(false, |state| self.feeds.judged(ids.0, kind, state));
             return self.settle(writing, pair, tail, outcome, None, now, found).await;
         }
         found.replays += 1;
@@ -275,7 +270,7 @@ impl Detector {
             (None, false) => None,
         };
         let identity_id =
-            self.matcher.is_by_identity(pair.0).then_some(rows[events[0].0].identity_id);
+            self.matcher.is_by_identity(pair.0).then_some(events[0].row(rows).identity_id);
         let stretch = Stretch { identity_id, after, up_to_seq: last_seq };
         let tail = old.last().cloned();
         let outcome = self.go_back(writing, pair, from.as_ref(), (old, last_new), stretch).await?;
@@ -287,51 +282,9 @@ impl Detector {
         self.settle(writing, pair, from, outcome, Some(late), now, found).await
     }
 
-    /// Folds the events of a group again from a checkpoint on.
-    async fn go_back(
-        &mut self,
-        writing: &mut Writing,
-        pair: (usize, i64),
-        from: Option<&Put>,
-        ahead: (Vec<Put>, Key),
-        mut stretch: Stretch,
-    ) -> Result<Outcome, StoreError> {
-        let kind = self.matcher.rules[pair.0].kind.clone();
-        let mut replay = Replay::begin(&kind, self.pace.spacing, from, ahead);
-        let mut hits = Vec::new();
-        // Most folds are soon what they were.
-        let mut page = self.pace.page.min(FIRST_PAGE);
-        loop {
-            let rows = in_time_order(writing, &stretch, page).await?;
-            self.names.load(writing, &rows).await?;
-            for row in &rows {
-                self.matcher.hits(row, &self.names, &mut hits);
-                let Some(hit) = hits.iter().copied().find(|hit| hit.0 == pair.0) else { continue };
-                let deciding = (pair.0, self.matcher.group_numbers(pair.0, row));
-                let mut group = self.groups.of((&self.matcher, &self.names), deciding, row);
-                if let Some(Group::Pending(place)) = group {
-                    group =
-                        self.groups.settle(writing).await?.get(place).copied().map(Group::Known);
-                }
-                if group == Some(Group::Known(pair.1))
-                    && replay.step(&self.matcher.occurrence(hit, row, &self.names))
-                {
-                    return Ok(replay.end(true));
-                }
-            }
-            match rows.last() {
-                Some(row) if rows.len() == usize::try_from(page).unwrap_or(0) => {
-                    stretch.after = Some(row.key());
-                    page = (2 * page).min(self.pace.page);
-                }
-                _ => return Ok(replay.end(false)),
-            }
-        }
-    }
-
     /// Writes what a fold came to.
     #[expect(clippy::too_many_arguments, reason = "a pair, its outcome, and what the chunk shares")]
-    async fn settle(
+    pub(super) async fn settle(
         &mut self,
         writing: &mut Writing,
         pair: (usize, i64),
@@ -342,21 +295,27 @@ impl Detector {
         found: &mut Found,
     ) -> Result<(), StoreError> {
         let ids = (self.rules[pair.0].id, pair.1);
-        let is_quiet = outcome.drafts.is_empty()
-            && from.as_ref().is_none_or(|from| from.state.open().is_empty());
-        let may_be_known = self.found_before.contains(&ids.0);
+        let kind = &self.matcher.rules[pair.0].kind;
+        let standing: Vec<Draft> = from.as_ref().map_or_else(Vec::new, |from| {
+            let judged = self.feeds.judged(ids.0, kind, &from.state);
+            let open = kind.open(&from.state).into_iter();
+            open.filter(|draft| draft.detected_at <= judged).collect()
+        });
+        let is_quiet = outcome.drafts.is_empty() && standing.is_empty();
+        let may_be_known = self.found_before.contains(&ids);
         if !is_quiet || may_be_known && (late.is_some() || from.is_none()) {
             let since = from.as_ref().map_or(i64::MIN, |from| {
-                from.state.open().iter().map(|open| open.started_at).fold(from.key.0, i64::min)
+                standing.iter().map(|open| open.started_at).fold(from.key.0, i64::min)
             });
             let stored = if may_be_known {
                 findings::findings_since(writing, ids, since).await?
             } else {
                 Vec::new()
             };
-            let stored = spoken_of(stored, from.as_ref(), &outcome);
+            let kind = &self.matcher.rules[pair.0].kind;
+            let stored = spoken_of(kind, stored, from.as_ref(), &outcome);
             for change in compare(stored, std::mem::take(&mut outcome.drafts)) {
-                self.found_before.insert(ids.0);
+                self.found_before.insert(ids);
                 apply(writing, ids, change, late.as_ref(), now, found).await?;
             }
         }
@@ -383,7 +342,11 @@ impl Detector {
         }
         if outcome.converged.is_none() {
             let tail = outcome.puts.pop();
-            self.writes.tails.extend(tail.as_ref().map(|tail| (ids, tail.pack())));
+            if let Some(tail) = &tail {
+                let kind = &self.matcher.rules[pair.0].kind;
+                let due = self.feeds.due(writing, ids.0, kind, &tail.state).await?;
+                self.writes.tails.push(((ids, tail.pack()), due));
+            }
             self.tails.insert(pair, tail);
         }
         self.writes.checkpoints.extend(outcome.puts.iter().map(|put| (ids, put.pack())));

@@ -86,13 +86,15 @@ async fn run(
         Store::open(&format!("sqlite://{}", folder.path().join("trial.db").display())).await?;
     let mut detector = Detector::new(matcher);
     let events: usize = arrivals.iter().map(Vec::len).sum();
+    // All of it has happened.
+    let now = arrivals.iter().flatten().map(|event| event.created_at).max().unwrap_or_else(base);
     for arrived in arrivals {
         let mut fetched = Fetched::default();
         for event in &arrived {
             fetched.batch.push(event, 0..0);
         }
-        store.add(("trial", "trial"), fetched, None, base()).await?;
-        detector.run(&store, base(), |_| ()).await?;
+        store.add(("trial", "trial"), fetched, None, now).await?;
+        detector.run(&store, now, |_| ()).await?;
     }
     let found = store.findings_in_force().await?;
     let seen: u64 = found.iter().map(|finding| finding.draft.event_count).sum();

@@ -96,7 +96,7 @@ fn listed(faults: &[CatalogueFault]) -> String {
 }
 
 /// Every code that can be explained.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalogue {
     entries: BTreeMap<i64, ErrorEntry>,
 }

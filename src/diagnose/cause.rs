@@ -1,10 +1,11 @@
 //! Guesses at why, each with what speaks for it, ranked.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::card::{Cause, Confidence};
 use super::catalogue::{Catalogue, ErrorClass, Origin};
-use super::facts::{Facts, FindingFacts, IdentityFacts, Shared, Successor};
+use super::facts::{Facts, IdentityFacts, Shared, Successor};
+use super::oddity;
 use super::phrase;
 
 /// The tenant does not know the application, or no longer.
@@ -37,7 +38,11 @@ impl Guess {
         Self { kind, cause: Cause { sentence, because, confidence } }
     }
 
-    fn other(confidence: Confidence, sentence: impl Into<String>, because: Vec<String>) -> Self {
+    pub(super) fn other(
+        confidence: Confidence,
+        sentence: impl Into<String>,
+        because: Vec<String>,
+    ) -> Self {
         Self::new(Kind::Other, confidence, sentence.into(), because)
     }
 }
@@ -59,15 +64,7 @@ pub(super) fn guesses(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<Guess> {
     }
     guesses.extend(shared_change(facts, catalogue));
     guesses.extend(by_code(facts, catalogue));
-    for finding in &facts.findings {
-        match (finding.kind, finding.category, finding.field) {
-            ("first_seen", _, Some("resourceId")) => guesses.extend(new_resource(facts, finding)),
-            ("first_seen", "credential", _) => guesses.extend(new_credential(finding)),
-            ("first_seen", ..) => guesses.extend(new_habit(finding)),
-            ("event_count", "token_pattern", _) => guesses.extend(burst(facts, finding)),
-            _ => {}
-        }
-    }
+    guesses.extend(facts.findings.iter().flat_map(|finding| oddity::guesses(facts, finding)));
     if guesses.is_empty() {
         guesses.extend(facts.findings.iter().map(|finding| {
             Guess::other(
@@ -109,7 +106,7 @@ fn label(identity: &IdentityFacts) -> String {
 }
 
 fn recreated(facts: &Facts<'_>, identity: &IdentityFacts) -> Option<Guess> {
-    let successor = identity.successor.as_ref()?;
+    let successor = identity.successor_of_gone()?;
     let distance = successor.first_seen_at - facts.incident.started_at;
     let is_near = distance.abs() <= NEAR;
     let mut because = vec![appeared(successor, distance)];
@@ -148,6 +145,9 @@ fn appeared(successor: &Successor, distance: TimeDelta) -> String {
 }
 
 fn deleted(facts: &Facts<'_>, identity: &IdentityFacts) -> Guess {
+    if let Some(at) = identity.came_back_at {
+        return came_back(facts, identity, at);
+    }
     if let Some(good) = last_good(facts, identity) {
         let sentence =
             format!("{} was deleted, and something still uses its client id.", label(identity));
@@ -164,11 +164,32 @@ fn deleted(facts: &Facts<'_>, identity: &IdentityFacts) -> Guess {
     )
 }
 
+/// The same id got a token afterwards, so the identity cannot be gone.
+fn came_back(facts: &Facts<'_>, identity: &IdentityFacts, at: DateTime<Utc>) -> Guess {
+    let again = format!("it got a token under the same id at {}", phrase::time(at));
+    match last_good(facts, identity) {
+        Some(good) => Guess::other(
+            Confidence::Medium,
+            format!(
+                "{} was not found for a while and is back: it was deleted and restored, or the workload asked in another tenant.",
+                label(identity)
+            ),
+            vec![again, good],
+        ),
+        None => Guess::other(
+            Confidence::Medium,
+            format!("{} was new then, and Entra did not know it everywhere yet.", label(identity)),
+            vec![again, "no token given to it before is stored".to_owned()],
+        ),
+    }
+}
+
 fn spray(facts: &Facts<'_>) -> Option<Guess> {
     let finding = facts.findings.iter().find(|finding| finding.category == "spray")?;
     let never_good = facts.identities.iter().all(|identity| identity.last_good_at.is_none());
     let mut because = Vec::new();
-    if let Some(seen) = finding.draft.measures.get("seen") {
+    let measures = &finding.draft.measures;
+    if let Some(seen) = measures.get("distinct").or_else(|| measures.get("seen")) {
         because.push(format!("{seen} different ids were tried; a broken workload repeats one"));
     }
     if let Some(address) = facts.addresses.first() {
@@ -197,6 +218,9 @@ fn outage(facts: &Facts<'_>, catalogue: &Catalogue) -> Option<Guess> {
     }
     let together = told || facts.failing_alike >= ALIKE;
     let mut because = vec![code_seen(facts, catalogue, code)];
+    if facts.identity_count > 1 {
+        because.push(format!("{} identities were refused in the same time", facts.identity_count));
+    }
     if facts.failing_alike > 0 {
         because.push(failing_alike(facts));
     }
@@ -217,15 +241,28 @@ fn failing_alike(facts: &Facts<'_>) -> String {
 fn shared_change(facts: &Facts<'_>, catalogue: &Catalogue) -> Option<Guess> {
     let code = *facts.incident.error_codes.first()?;
     let class = catalogue.class_of(code);
-    if facts.failing_alike < ALIKE || matches!(class, ErrorClass::Transient | ErrorClass::User) {
+    // Ids that never worked were not broken by anything: somebody made them up.
+    if facts.failing_alike_worked < ALIKE
+        || matches!(class, ErrorClass::Transient | ErrorClass::User)
+    {
         return None;
     }
     let sentence = if NOT_FOUND.contains(&code) {
+        let was_there = |one: &IdentityFacts| one.last_good_at.is_some();
+        if !facts.identities.iter().any(was_there)
+            || facts.identities.iter().any(|one| one.came_back_at.is_some())
+        {
+            return None;
+        }
         "Several identities were deleted together, for example with their resource group."
     } else {
         "Something changed that several identities share: a policy, a resource, a deployment."
     };
-    Some(Guess::other(Confidence::Medium, sentence, vec![failing_alike(facts)]))
+    let because = format!(
+        "{} that got tokens before failed with the same code in the same time",
+        phrase::others(facts.failing_alike_worked)
+    );
+    Some(Guess::other(Confidence::Medium, sentence, vec![because]))
 }
 
 /// What the catalogue says of the codes that no other guess has explained.
@@ -255,107 +292,4 @@ fn one_code(facts: &Facts<'_>, catalogue: &Catalogue, code: i64) -> Option<Guess
         Confidence::Medium
     };
     Some(Guess::other(confidence, entry.cause.clone(), because))
-}
-
-/// What makes abuse likelier than a release: a second thing that is odd about the same identity.
-fn second_oddity(facts: &Facts<'_>, finding: &FindingFacts<'_>) -> Option<String> {
-    let other = facts.findings.iter().find(|other| {
-        other.rule != finding.rule
-            && matches!(other.category, "token_pattern" | "credential" | "cross_tenant" | "policy")
-    })?;
-    Some(format!("the same incident holds \"{}\"", other.title))
-}
-
-fn new_value(finding: &FindingFacts<'_>) -> String {
-    let measures = &finding.draft.measures;
-    match (measures.get("value"), measures.get("learned_for")) {
-        (Some(value), Some(span)) => {
-            format!("{} was never seen here in {}", phrase::quoted(value), phrase::plain(span))
-        }
-        (Some(value), None) => format!("{} was never seen here before", phrase::quoted(value)),
-        _ => format!("the rule `{}` was met", finding.rule),
-    }
-}
-
-fn new_resource(facts: &Facts<'_>, finding: &FindingFacts<'_>) -> Vec<Guess> {
-    let resource = facts
-        .incident
-        .resources
-        .first()
-        .map_or_else(|| "a resource that is new for it".to_owned(), |name| phrase::quoted(name));
-    let mut because = vec![new_value(finding)];
-    let baseline = facts.identities.first().and_then(|identity| identity.baseline);
-    because.extend(baseline.map(|usual| {
-        let resources = phrase::count(usual.resources, "resource");
-        format!("in the {} before it used {resources}", phrase::count(usual.days.into(), "day"))
-    }));
-    let release = Guess::other(
-        Confidence::Medium,
-        format!("A release made the workload use {resource}."),
-        because,
-    );
-    let oddity = second_oddity(facts, finding);
-    let confidence = if oddity.is_some() { Confidence::Medium } else { Confidence::Low };
-    let mut against = vec![
-        "whoever runs code where the workload runs can get its token for any resource".to_owned(),
-    ];
-    against.extend(oddity);
-    let theft =
-        Guess::other(confidence, format!("Somebody else uses its token for {resource}."), against);
-    vec![release, theft]
-}
-
-fn new_credential(finding: &FindingFacts<'_>) -> Vec<Guess> {
-    vec![
-        Guess::other(
-            Confidence::Medium,
-            "The credential was rotated or replaced on purpose.",
-            vec![new_value(finding)],
-        ),
-        Guess::other(
-            Confidence::Low,
-            "Somebody added a credential of their own to the application.",
-            vec!["a second credential survives the rotation of the first".to_owned()],
-        ),
-    ]
-}
-
-fn new_habit(finding: &FindingFacts<'_>) -> Vec<Guess> {
-    vec![
-        Guess::other(
-            Confidence::Medium,
-            "The way this identity signs in was changed on purpose.",
-            vec![new_value(finding)],
-        ),
-        Guess::other(
-            Confidence::Low,
-            "Somebody else signs in as this identity.",
-            vec![finding.why.to_owned()],
-        ),
-    ]
-}
-
-fn burst(facts: &Facts<'_>, finding: &FindingFacts<'_>) -> Vec<Guess> {
-    let seen = format!(
-        "{} {}",
-        phrase::count(finding.draft.event_count, "token"),
-        phrase::within(facts.incident.started_at, facts.incident.last_seen_at)
-    );
-    vec![
-        Guess::other(
-            Confidence::Medium,
-            "Many instances that share the identity were started at once.",
-            vec![seen.clone()],
-        ),
-        Guess::other(
-            Confidence::Medium,
-            "A client asks for a new token for each call and keeps none.",
-            vec![seen],
-        ),
-        Guess::other(
-            Confidence::Low,
-            "Somebody harvests tokens on a host of the identity.",
-            second_oddity(facts, finding).into_iter().collect(),
-        ),
-    ]
 }

@@ -1,21 +1,19 @@
 //! The six answers: what, who, how unusual, why probably, what to do, what is unknown.
 
-use super::card::{Card, Cause, Confidence, Step, Who};
+use super::advice::{self, unexplained};
+use super::card::{Card, Cause, Confidence, Who};
 use super::catalogue::{Catalogue, ErrorClass};
-use super::cause::{self, Guess, Kind};
+use super::cause::{self, Guess};
 use super::facts::{Facts, IdentityFacts};
 use super::phrase;
-use super::step::{self, Blanks};
+use super::step::Blanks;
 use super::unusual;
-
-/// More steps than this nobody does at night.
-const STEPS_AT_MOST: usize = 9;
 
 /// Explains an incident. The same facts give the same card.
 #[must_use]
 pub fn explain(facts: &Facts<'_>, catalogue: &Catalogue) -> Card {
     let guesses = cause::guesses(facts, catalogue);
-    let steps = steps(facts, catalogue, &guesses);
+    let steps = advice::steps(facts, catalogue, &guesses);
     Card {
         incident: facts.incident.clone(),
         what: what(facts, catalogue),
@@ -52,9 +50,11 @@ fn who(identity: &IdentityFacts) -> Who {
 fn subject(facts: &Facts<'_>) -> String {
     let named = &facts.incident.identities;
     if named.len() > 1 {
-        return format!("{} identities", named.len());
+        return format!("{} identities", facts.identity_count.max(named.len() as u64));
     }
-    let Some(label) = named.first().and_then(phrase::label) else {
+    // The history knows the name of an id that a record gives without one.
+    let first = facts.identities.first().map(|identity| &identity.named).or(named.first());
+    let Some(label) = first.and_then(phrase::label) else {
         return "An identity without a name or id".to_owned();
     };
     match facts.identities.first() {
@@ -64,9 +64,14 @@ fn subject(facts: &Facts<'_>) -> String {
 }
 
 fn resources(facts: &Facts<'_>) -> String {
-    let names: Vec<String> =
-        facts.incident.resources.iter().map(|name| phrase::quoted(name)).collect();
-    phrase::list(&names)
+    let names = facts.incident.resources.iter().filter(|name| !name.is_empty());
+    let names: Vec<String> = names.map(|name| phrase::quoted(name)).collect();
+    match names.as_slice() {
+        [first, second, rest @ ..] if rest.len() > 1 => {
+            format!("{first}, {second} and {} other resources", rest.len())
+        }
+        few => phrase::list(few),
+    }
 }
 
 fn what(facts: &Facts<'_>, catalogue: &Catalogue) -> String {
@@ -83,8 +88,12 @@ fn what(facts: &Facts<'_>, catalogue: &Catalogue) -> String {
             .addresses
             .first()
             .map_or_else(String::new, |address| format!(" from {}", phrase::quoted(address)));
+        let number = match facts.identity_count {
+            0 | 1 => "Application ids".to_owned(),
+            number => format!("{number} application ids"),
+        };
         return format!(
-            "Application ids that this tenant does not know were tried{from}, {} {span}.",
+            "{number} that this tenant does not know were tried{from}, {} {span}.",
             phrase::times(incident.event_count)
         );
     }
@@ -106,20 +115,49 @@ fn without_failure(facts: &Facts<'_>, subject: &str, target: &str, span: &str) -
     let first = facts.findings.first();
     match first {
         Some(finding) if finding.is_first_seen() && finding.field == Some("resourceId") => {
+            let new = facts.new_resources();
+            let target = if new.is_empty() {
+                target.to_owned()
+            } else {
+                format!(" for {}", phrase::list(&new))
+            };
             format!("{subject} was given a token{target}, which it never asked for before.")
         }
+        Some(finding) if finding.is_first_seen() && finding.field == Some("appId") => {
+            let value = finding.new_value().map(phrase::quoted).unwrap_or_default();
+            format!(
+                "{subject} signed in with an application id {value} that was never seen under this name."
+            )
+        }
         Some(finding) if finding.is_first_seen() => {
-            let value = finding.draft.measures.get("value").map(|value| phrase::quoted(value));
+            let value = finding.new_value().map(phrase::quoted);
             let shown = value.map_or_else(String::new, |value| format!(" ({value})"));
             format!(
                 "{subject} signed in{target} in a way it never did before{shown}: {}.",
                 lower(finding.title)
             )
         }
+        Some(finding) if finding.kind == "absence" => {
+            let expected = finding.draft.measures.get("expected");
+            let usual = expected.map_or_else(String::new, |usual| format!(" Usual is {usual}."));
+            let at = phrase::time(facts.incident.started_at);
+            let state = if facts.incident.resolved_at.is_some() { "was" } else { "has been" };
+            format!("{subject} {state} silent since its sign-in of {at}.{usual}")
+        }
         _ => {
             let were = if facts.incident.identities.len() > 1 { "were" } else { "was" };
             let tokens = phrase::count(facts.incident.event_count, "token");
-            format!("{subject} {were} given {tokens}{target} {span}.")
+            let measure = |name: &str| first.and_then(|finding| finding.draft.measures.get(name));
+            let how = match first.map(|finding| finding.kind) {
+                Some("newcomer") => ", on the first day that it was seen".to_owned(),
+                Some("awakening") => {
+                    measure("seen").map_or_else(String::new, |seen| format!(", after {seen}"))
+                }
+                Some("rhythm") => measure("expected")
+                    .map_or_else(String::new, |hours| format!(", though it is seen {hours}")),
+                _ => String::new(),
+            };
+            format!("{subject} {were} given {tokens}{target} {span}{how}.")
         }
     }
 }
@@ -129,87 +167,38 @@ fn lower(title: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
-fn steps(facts: &Facts<'_>, catalogue: &Catalogue, guesses: &[Guess]) -> Vec<Step> {
-    let blanks = Blanks::of(facts);
-    let mut steps = Vec::new();
-    let likeliest = guesses.first().map_or(Kind::Other, |guess| guess.kind);
-    if guesses.iter().any(|guess| guess.kind == Kind::Recreated) {
-        for step in facts.identities.iter().filter_map(recreated_step) {
-            step::add(&mut steps, step);
-        }
-    }
-    let by_rule = facts.findings.iter().flat_map(|finding| finding.first_steps);
-    let by_code = facts
-        .incident
-        .error_codes
-        .iter()
-        .take(cause::CODES_EXPLAINED)
-        .filter_map(|&code| catalogue.get(code))
-        .flat_map(|entry| &entry.remedy);
-    // Under attack or in an outage, mending the identity is the wrong thing to begin with.
-    let ordered: Vec<&String> = match likeliest {
-        Kind::Spray | Kind::Outage => by_rule.chain(by_code).collect(),
-        Kind::Recreated | Kind::Other => by_code.chain(by_rule).collect(),
-    };
-    for template in ordered {
-        step::add(&mut steps, blanks.step(template));
-    }
-    for code in unexplained(facts, catalogue) {
-        step::add(
-            &mut steps,
-            Step {
-                sentence: format!("Read what Microsoft says about AADSTS{code}."),
-                command: Some(Catalogue::link(code)),
-            },
-        );
-    }
-    steps.truncate(STEPS_AT_MOST);
-    steps
-}
-
-fn recreated_step(identity: &IdentityFacts) -> Option<Step> {
-    let successor = identity.successor.as_ref()?;
-    let old = if identity.named.app_id.is_empty() {
-        "the old one".to_owned()
-    } else {
-        phrase::quoted(&identity.named.app_id)
-    };
-    Some(Step {
-        sentence: format!(
-            "Put the new client id {} where the workload still has {old}, or attach the identity to it again, and restart it.",
-            cause::client_id(successor)
-        ),
-        command: None,
-    })
-}
-
-fn unexplained<'f>(
-    facts: &'f Facts<'_>,
-    catalogue: &'f Catalogue,
-) -> impl Iterator<Item = i64> + 'f {
-    facts.incident.error_codes.iter().copied().filter(|&code| !catalogue.is_known(code))
-}
-
 fn unknown(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<String> {
     let mut unknown: Vec<String> = Vec::new();
     let mut say = |sentence: String| {
-        if !unknown.contains(&sentence) {
+        let is_said =
+            |other: &String| *other == sentence || phrase::says_the_same(other, &sentence);
+        if !unknown.iter().any(is_said) {
             unknown.push(sentence);
         }
     };
-    let blanks = Blanks::of(facts);
-    for sentence in facts.findings.iter().flat_map(|finding| finding.unknown) {
-        say(blanks.sentence(sentence));
+    let codes: Vec<String> =
+        unexplained(facts, catalogue).map(|code| format!("AADSTS{code}")).collect();
+    if !codes.is_empty() {
+        let mean = if codes.len() > 1 { "mean" } else { "means" };
+        say(format!(
+            "What the code {} {mean}. The catalogue does not hold it.",
+            phrase::list(&codes)
+        ));
     }
-    if facts.identities.iter().any(IdentityFacts::is_managed) {
+    let blanks = Blanks::of(facts);
+    let is_managed = facts.identities.iter().any(IdentityFacts::is_managed);
+    for sentence in facts.findings.iter().flat_map(|finding| finding.unknown) {
+        // Rules are for all kinds of identities; what is so of managed ones alone is said of them alone.
+        if is_managed || !sentence.contains("managed identit") {
+            say(blanks.sentence(sentence));
+        }
+    }
+    if is_managed {
         say("Where the requests came from. Entra blanks the address of a managed identity."
             .to_owned());
     }
-    if !facts.incident.resources.is_empty() {
+    if facts.incident.resources.iter().any(|name| !name.is_empty()) {
         say("Which vault, account or database was meant. The log names the service, not the instance.".to_owned());
-    }
-    for code in unexplained(facts, catalogue) {
-        say(format!("What AADSTS{code} means. The catalogue does not hold it."));
     }
     if facts
         .incident
@@ -274,6 +263,8 @@ mod tests {
             severity: Severity::High,
             categories: Vec::new(),
             rules: Vec::new(),
+            shadow_rules: Vec::new(),
+            is_shadow: false,
             error_codes: codes.to_vec(),
             identities: vec![orders()],
             resources: vec!["Azure Key Vault".to_owned()],
@@ -321,6 +312,7 @@ mod tests {
             category,
             kind,
             field: None,
+            value_name: None,
             level: Severity::High,
             why: "It matters.",
             first_steps: &[],
@@ -342,7 +334,9 @@ mod tests {
             }],
             codes: incident.error_codes.iter().map(|&code| (code, 34)).collect(),
             addresses: Vec::new(),
+            identity_count: 1,
             failing_alike: 0,
+            failing_alike_worked: 0,
             coverage: None,
         }
     }
@@ -470,14 +464,81 @@ mod tests {
         let incident = incident(&[700_016]);
         let mut facts = facts(&incident);
         facts.failing_alike = 5;
+        facts.failing_alike_worked = 5;
         let card = explained(&facts);
         assert!(card.causes.iter().any(|cause| cause.sentence.contains("deleted together")));
     }
 
     #[test]
+    fn two_oddities_of_tokens_both_get_a_step() {
+        let incident = incident(&[]);
+        let steps: Vec<String> = (1..=5).map(|place| format!("Do thing number {place}.")).collect();
+        let others = ["Ask who added the credential.".to_owned(), "Remove it.".to_owned()];
+        let (resource, key) = (draft(&[("value", "a")]), draft(&[("value", "b")]));
+        let mut facts = facts(&incident);
+        let mut first = finding("first_seen_resource", "token_pattern", "first_seen", &resource);
+        (first.field, first.first_steps) = (Some("resourceId"), &steps);
+        let mut second = finding("first_seen_key", "credential", "first_seen", &key);
+        second.first_steps = &others;
+        facts.findings = vec![first, second];
+        let card = explained(&facts);
+        let told: Vec<&str> = card.steps.iter().map(|step| step.sentence.as_str()).collect();
+        assert_eq!(told.len(), 6);
+        assert_eq!(told[5], others[0]);
+    }
+
+    #[test]
+    fn an_open_incident_does_not_say_that_the_token_it_lacks_was_given() {
+        let incident = incident(&[500_011]);
+        let mut facts = facts(&incident);
+        facts.identities[0].came_back_at = Some(at(30));
+        let is_told = |card: &Card| {
+            card.unusual
+                .iter()
+                .any(|line| line.ends_with("10:30 UTC, but not for what was refused."))
+        };
+        assert!(is_told(&explained(&facts)));
+        let over = Incident { resolved_at: Some(at(30)), ..incident.clone() };
+        facts.incident = &over;
+        assert!(!is_told(&explained(&facts)));
+    }
+
+    #[test]
+    fn ids_that_never_worked_were_not_deleted_together() {
+        let incident = incident(&[700_016]);
+        let mut facts = facts(&incident);
+        facts.failing_alike = 47;
+        let is_together = |card: &Card| {
+            card.causes.iter().any(|cause| cause.sentence.contains("deleted together"))
+        };
+        assert!(!is_together(&explained(&facts)));
+        facts.failing_alike_worked = 5;
+        facts.identities[0].last_good_at = None;
+        assert!(!is_together(&explained(&facts)));
+    }
+
+    #[test]
+    fn an_id_that_signs_in_again_was_not_deleted() {
+        let incident = incident(&[700_016]);
+        let mut facts = facts(&incident);
+        facts.identities[0].came_back_at = Some(at(90));
+        facts.identities[0].successor = Some(Successor {
+            named: NamedIdentity { app_id: NEW.to_owned(), ..orders() },
+            first_seen_at: at(-4),
+            shares: Shared::Name,
+        });
+        let card = explained(&facts);
+        assert_eq!(card.causes[0].confidence, Confidence::Medium);
+        assert!(card.causes[0].sentence.contains("is back"), "{:?}", card.causes);
+        assert!(card.causes.iter().all(|cause| !cause.sentence.contains("was deleted, and")
+            && !cause.sentence.contains("created anew")));
+        assert!(card.steps.iter().all(|step| !step.sentence.contains(NEW)));
+    }
+
+    #[test]
     fn a_new_resource_is_a_release_first_and_a_theft_second() {
         let incident = incident(&[]);
-        let draft = draft(&[("value", "Azure Key Vault"), ("learned_for", "9 days")]);
+        let draft = draft(&[("value", "Azure Key Vault"), ("learned_days", "9")]);
         let mut facts = facts(&incident);
         facts.identities[0].baseline =
             Some(Baseline { days: 9, sign_ins: 18, failures: 0, resources: 2 });
@@ -489,6 +550,10 @@ mod tests {
         assert!(card.what.ends_with("which it never asked for before."), "{}", card.what);
         assert!(card.causes[0].sentence.starts_with("A release"));
         assert_eq!(card.causes[0].because[1], "in the 9 days before it used 2 resources");
+        assert_eq!(
+            card.causes[0].because[0],
+            "`Azure Key Vault` was not seen in the 9 full days of learning before"
+        );
         assert_eq!(card.causes[1].confidence, Confidence::Low);
         assert!(card.causes[1].sentence.contains("Somebody else uses its token"));
         let usual =

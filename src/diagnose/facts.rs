@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use super::phrase;
 use crate::model::{Draft, Incident, NamedIdentity, Severity, SignInType};
 
 /// Everything that the explanation rests on. Nothing else is looked up.
@@ -18,10 +19,28 @@ pub struct Facts<'a> {
     pub codes: BTreeMap<i64, u64>,
     /// Addresses of its evidence, most frequent first. Managed identities have none.
     pub addresses: Vec<String>,
+    /// How many identities it is of; more than are named.
+    pub identity_count: u64,
     /// Identities outside the incident that failed with one of its codes during it.
     pub failing_alike: u64,
+    /// Of those, the ones that got tokens before it began.
+    pub failing_alike_worked: u64,
     /// What the coverage of the sources says of the interval, where it is not complete.
     pub coverage: Option<String>,
+}
+
+impl Facts<'_> {
+    /// The resources that were never asked for before, by name.
+    pub(super) fn new_resources(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for finding in &self.findings {
+            if finding.is_first_seen() && finding.field == Some("resourceId") {
+                let name = finding.new_value().map(phrase::quoted);
+                names.extend(name.filter(|name| !names.contains(name)));
+            }
+        }
+        names
+    }
 }
 
 /// A finding and what its rule says.
@@ -30,10 +49,12 @@ pub struct FindingFacts<'a> {
     pub rule: &'a str,
     pub title: &'a str,
     pub category: &'a str,
-    /// `event_count`, `value_count`, `streak`, `first_seen`, or `detection`.
+    /// The kind as `rules/README.md` names it: `event_count`, `streak`, `absence`, …, or `detection`.
     pub kind: &'a str,
     /// The field whose values the rule counts or has never seen, where it has one.
     pub field: Option<&'a str>,
+    /// What people call the value that the rule had never seen, where it has a name.
+    pub value_name: Option<&'a str>,
     pub level: Severity,
     pub why: &'a str,
     pub first_steps: &'a [String],
@@ -44,6 +65,17 @@ pub struct FindingFacts<'a> {
 impl FindingFacts<'_> {
     pub(super) fn is_first_seen(&self) -> bool {
         self.kind == "first_seen"
+    }
+
+    /// What was never seen before, by its name where it has one.
+    pub(super) fn new_value(&self) -> Option<&str> {
+        self.value_name.or_else(|| self.draft.measures.get("value").map(String::as_str))
+    }
+
+    /// Whether it is about tokens that were given, not about failures.
+    pub(super) fn is_of_tokens(&self) -> bool {
+        self.is_first_seen() && self.category != "failure"
+            || matches!(self.category, "token_pattern" | "newcomer")
     }
 }
 
@@ -60,6 +92,8 @@ pub struct IdentityFacts {
     pub last_good_at: Option<DateTime<Utc>>,
     /// The first sign-in after the incident began that gave a token.
     pub first_good_after: Option<DateTime<Utc>>,
+    /// The first sign-in after the last event of the incident that gave a token.
+    pub came_back_at: Option<DateTime<Utc>>,
     /// An identity that looks like its new form.
     pub successor: Option<Successor>,
     pub baseline: Option<Baseline>,
@@ -68,6 +102,11 @@ pub struct IdentityFacts {
 impl IdentityFacts {
     pub(super) fn is_managed(&self) -> bool {
         self.sign_in_type == Some(SignInType::ManagedIdentity)
+    }
+
+    /// What it was created anew as. An identity that signs in again under its own id was not.
+    pub(super) fn successor_of_gone(&self) -> Option<&Successor> {
+        self.successor.as_ref().filter(|_| self.came_back_at.is_none())
     }
 }
 

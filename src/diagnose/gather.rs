@@ -8,8 +8,9 @@ use super::card::Card;
 use super::catalogue::Catalogue;
 use super::explain::explain;
 use super::facts::{Baseline, Facts, FindingFacts, IdentityFacts, Shared, Successor};
-use crate::detect::Rulebook;
-use crate::model::{Incident, NAMED_AT_MOST};
+use super::unread;
+use crate::detect::{Field, Rulebook};
+use crate::model::{COVERAGE, Incident, NAMED_AT_MOST};
 use crate::store::incidents::IncidentFinding;
 use crate::store::{Dossier, Store, StoreError};
 
@@ -26,7 +27,12 @@ pub async fn card(
     catalogue: &Catalogue,
     incident: &Incident,
 ) -> Result<Card, StoreError> {
+    if incident.categories.iter().any(|category| category == COVERAGE) {
+        return Ok(unread::card(incident, &store.gaps_of(incident.id).await?));
+    }
     let mut rows = store.findings_of(incident.id).await?;
+    // Of rules in shadow only the timeline tells, where they are beside live ones.
+    rows.retain(|row| !incident.shadow_rules.contains(&row.rule));
     rows.sort_by_key(|row| std::cmp::Reverse(rulebook.rules.get(&row.rule).map(|rule| rule.level)));
     let (mut identity_ids, mut codes) = (Vec::new(), BTreeMap::<i64, u64>::new());
     for row in &rows {
@@ -40,6 +46,7 @@ pub async fn card(
             *most = (*most).max(*count);
         }
     }
+    let value_names = value_names(store, rulebook, &rows).await?;
     let interval = (incident.started_at, incident.last_seen_at);
     let numbers: Vec<i64> = codes.keys().copied().collect();
     let mut identities = Vec::new();
@@ -48,26 +55,74 @@ pub async fn card(
             identities.push(identity(dossier, interval));
         }
     }
+    let named = identity_ids.len() as u64;
+    let identity_count = counted(rulebook, &rows).max(named);
+    let alike = store.failing_alike(&identity_ids, &numbers, interval).await?;
+    // Those of the incident that it does not name failed alike too, but they are not others.
+    let unnamed = identity_count - named;
     let facts = Facts {
         incident,
-        findings: rows.iter().filter_map(|row| finding(rulebook, row)).collect(),
+        findings: rows.iter().filter_map(|row| finding(rulebook, row, &value_names)).collect(),
         identities,
         addresses: store.addresses(&identity_ids, &numbers, interval).await?,
-        failing_alike: store.failing_alike(&identity_ids, &numbers, interval).await?,
+        identity_count,
+        failing_alike: alike.all.saturating_sub(unnamed),
+        failing_alike_worked: alike.worked_before.min(alike.all.saturating_sub(unnamed)),
         codes,
-        coverage: None,
+        coverage: unread::sentence(&store.gaps_within(interval.0, interval.1).await?),
     };
     Ok(explain(&facts, catalogue))
 }
 
-fn finding<'a>(rulebook: &'a Rulebook, row: &'a IncidentFinding) -> Option<FindingFacts<'a>> {
+/// How many identities the rules that count identities have counted.
+fn counted(rulebook: &Rulebook, rows: &[IncidentFinding]) -> u64 {
+    let counts = rows.iter().filter_map(|row| {
+        let field = rulebook.rules.get(&row.rule)?.value?.name();
+        let is_identity = matches!(field, "identity" | "appId" | "servicePrincipalId");
+        row.finding.draft.measures.get("distinct").filter(|_| is_identity)?.parse::<u64>().ok()
+    });
+    counts.max().unwrap_or(0)
+}
+
+/// The names of resources that were new, by their ids.
+pub(crate) async fn value_names(
+    store: &Store,
+    rulebook: &Rulebook,
+    rows: &[IncidentFinding],
+) -> Result<BTreeMap<String, String>, StoreError> {
+    let mut names = BTreeMap::new();
+    for row in rows {
+        let field = rulebook.rules.get(&row.rule).and_then(|rule| rule.value).map(Field::name);
+        let Some(value) = row.finding.draft.measures.get("value") else { continue };
+        if field != Some("resourceId") || names.contains_key(value) {
+            continue;
+        }
+        if let Some(name) = store.resource_name(value).await? {
+            names.insert(value.clone(), name);
+        }
+    }
+    Ok(names)
+}
+
+fn finding<'a>(
+    rulebook: &'a Rulebook,
+    row: &'a IncidentFinding,
+    value_names: &'a BTreeMap<String, String>,
+) -> Option<FindingFacts<'a>> {
     let rule = rulebook.rules.get(&row.rule)?;
     Some(FindingFacts {
         rule: &rule.name,
         title: &rule.text.title,
         category: &rule.category,
         kind: rule.kind_name(),
-        field: rule.value.map(crate::detect::Field::name),
+        field: rule.value.map(Field::name),
+        value_name: row
+            .finding
+            .draft
+            .measures
+            .get("value")
+            .and_then(|value| value_names.get(value))
+            .map(String::as_str),
         level: rule.level,
         why: &rule.text.why,
         first_steps: &rule.text.first_steps,
@@ -97,6 +152,7 @@ fn identity(
         sign_in_type: dossier.sign_in_type.parse().ok(),
         last_good_at: dossier.last_good_at,
         first_good_after: dossier.first_good_after,
+        came_back_at: dossier.came_back_at,
         successor: successor.map(|alike| Successor {
             named: alike.named,
             first_seen_at: alike.first_seen_at,

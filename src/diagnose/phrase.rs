@@ -1,31 +1,23 @@
 //! Times, spans, numbers and names as people read them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::NamedIdentity;
+pub(crate) use crate::model::span_in_words as span;
 
 /// The longest name that a sentence repeats.
 const NAME_AT_MOST: usize = 120;
 
+/// Letters of a word that tell it from others, whatever its ending.
+const STEM: usize = 5;
+
+/// Sentences of fewer words are too short to be called alike.
+const STEMS_AT_LEAST: usize = 3;
+
 pub(crate) fn time(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M UTC").to_string()
-}
-
-/// A span in its two largest units; the sign is dropped.
-pub(crate) fn span(length: TimeDelta) -> String {
-    let seconds = length.num_seconds().unsigned_abs();
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    let (large, small) = match seconds {
-        0..60 => return format!("{seconds} s"),
-        60..3600 => (format!("{minutes} min"), String::new()),
-        3600..86_400 => (format!("{hours} h"), part(minutes % 60, "min")),
-        _ => (count(days, "day"), part(hours % 24, "h")),
-    };
-    if small.is_empty() { large } else { format!("{large} {small}") }
-}
-
-fn part(number: u64, unit: &str) -> String {
-    if number == 0 { String::new() } else { format!("{number} {unit}") }
 }
 
 /// "within 5 min", or "at one moment" for events of one second.
@@ -41,6 +33,24 @@ pub(crate) fn within(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
 /// "1 day", "14 days".
 pub(crate) fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// What a rule measured, in words; a new value is told by whoever knows its name.
+pub(crate) fn measures(measures: &BTreeMap<String, String>) -> Vec<String> {
+    let in_words = |(key, value): (&String, &String)| {
+        let value = plain(value);
+        let number = value.parse::<u64>().ok();
+        match (key.as_str(), number) {
+            // That it was new says as much.
+            ("value", _) | ("known_values", Some(0)) => None,
+            ("known_values", _) => Some(format!("{value} known before")),
+            ("learned_days", Some(days)) => Some(format!("learnt for {}", count(days, "full day"))),
+            ("distinct", _) => Some(format!("{value} different ones")),
+            ("evicted", _) => Some(format!("{value} more not kept apart")),
+            _ => Some(format!("{} {value}", key.replace('_', " "))),
+        }
+    };
+    measures.iter().filter_map(in_words).collect()
 }
 
 /// "once", "twice", "34 times".
@@ -93,14 +103,33 @@ pub(crate) fn plain(text: &str) -> String {
     shown
 }
 
-/// "a", "a and b", "a, b and c", "a, b and 4 more".
+/// "a", "a and b", "a, b and c", "a, b and 4 others".
 pub(crate) fn list(items: &[String]) -> String {
     match items {
         [] => String::new(),
         [one] => one.clone(),
         [head @ .., last] if items.len() <= 3 => format!("{} and {last}", head.join(", ")),
-        [first, second, rest @ ..] => format!("{first}, {second} and {} more", rest.len()),
+        [first, second, rest @ ..] => format!("{first}, {second} and {} others", rest.len()),
     }
+}
+
+/// Whether two sentences say the same in other words: most words of the shorter are in the longer.
+/// Names in backticks do not count, else two sentences about one identity would always be alike.
+pub(crate) fn says_the_same(one: &str, other: &str) -> bool {
+    let (one, other) = (stems(one), stems(other));
+    let fewer = one.len().min(other.len());
+    let shared = one.intersection(&other).count();
+    fewer >= STEMS_AT_LEAST && shared * 10 >= fewer * 6
+}
+
+/// The beginnings of the words that carry meaning.
+fn stems(sentence: &str) -> BTreeSet<String> {
+    let outside_backticks = sentence.split('`').step_by(2);
+    outside_backticks
+        .flat_map(|text| text.split(|c: char| !c.is_alphanumeric()))
+        .filter(|word| word.chars().count() > 3)
+        .map(|word| word.to_lowercase().chars().take(STEM).collect())
+        .collect()
 }
 
 #[cfg(test)]
@@ -108,19 +137,48 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_read_in_their_two_largest_units() {
-        let cases = [
-            (0, "0 s"),
-            (59, "59 s"),
-            (-240, "4 min"),
-            (3600, "1 h"),
-            (11_520, "3 h 12 min"),
-            (86_400, "1 day"),
-            (180_000, "2 days 2 h"),
-        ];
-        for (seconds, words) in cases {
-            assert_eq!(span(TimeDelta::seconds(seconds)), words);
+    fn sentences_are_the_same_in_other_words_and_not_by_a_shared_name() {
+        for (one, other) in [
+            (
+                "Look for the same name with a new client id.",
+                "Look for an identity of the same name with a new client id.",
+            ),
+            (
+                "Where the requests came from. Entra blanks the address of a managed identity.",
+                "Where the requests come from, if they are a managed identity's. Entra blanks its address.",
+            ),
+        ] {
+            assert!(says_the_same(one, other), "{one}");
         }
+        for (one, other) in [
+            ("See who added it.", "See who disabled it, and when."),
+            (
+                "Ask the owner of `sp-billing-reports-prod` whether a release began to use it.",
+                "Ask the owner of `sp-billing-reports-prod` whether it was a rotation. If so, the old key should fall silent within a day.",
+            ),
+            (
+                "Put the new client id where the workload reads it, and restart it.",
+                "Compare the client id and the tenant id in the workload's settings with what exists.",
+            ),
+        ] {
+            assert!(!says_the_same(one, other), "{one}");
+        }
+    }
+
+    #[test]
+    fn measures_are_told_in_words() {
+        let told = |pairs: &[(&str, &str)]| {
+            let owned = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            measures(&owned.collect())
+        };
+        assert_eq!(
+            told(&[("known_values", "0"), ("learned_days", "9"), ("value", "cfa8b339")]),
+            ["learnt for 9 full days"]
+        );
+        assert_eq!(
+            told(&[("distinct", "46"), ("at_most", "5")]),
+            ["at most 5", "46 different ones"]
+        );
     }
 
     #[test]
@@ -143,6 +201,6 @@ mod tests {
         let items: Vec<String> = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
         assert_eq!(list(&items[..1]), "a");
         assert_eq!(list(&items[..3]), "a, b and c");
-        assert_eq!(list(&items), "a, b and 2 more");
+        assert_eq!(list(&items), "a, b and 2 others");
     }
 }

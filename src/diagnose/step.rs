@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::card::Step;
-use super::facts::Facts;
+use super::facts::{Facts, FindingFacts};
 use super::phrase;
 
 /// The placeholders a step may use.
@@ -88,7 +88,7 @@ impl Blanks {
             tenant_id: identity.tenant_id,
             arm_resource_id: identity.arm_resource_id,
             error_code: incident.error_codes.first().map(i64::to_string).unwrap_or_default(),
-            resource: incident.resources.first().cloned().unwrap_or_default(),
+            resource: resource(facts),
         }
     }
 
@@ -99,6 +99,14 @@ impl Blanks {
             .filter(|command| !(self.is_managed && command.starts_with("az ad app ")))
             .and_then(|command| self.command(command));
         Step { sentence: self.sentence(&sentence), command }
+    }
+
+    /// Fills in a template, unless it is a search by a name that is not known.
+    pub(super) fn useful(&self, template: &str) -> Option<Step> {
+        let command = split(template).1.unwrap_or_default();
+        let is_blind = (command.contains("{name}") && self.name.is_empty())
+            || (command.contains("{resource}") && self.resource.is_empty());
+        (!is_blind).then(|| self.step(template))
     }
 
     fn value(&self, word: &str) -> &str {
@@ -144,6 +152,14 @@ impl Blanks {
     }
 }
 
+/// The resource that a step is about: one that is new, else the first that has a name.
+fn resource(facts: &Facts<'_>) -> String {
+    let is_of_resource = |finding: &&FindingFacts<'_>| finding.field == Some("resourceId");
+    let new = facts.findings.iter().filter(is_of_resource).find_map(FindingFacts::new_value);
+    let named = facts.incident.resources.iter().map(String::as_str).find(|name| !name.is_empty());
+    new.or(named).unwrap_or_default().to_owned()
+}
+
 /// What a sentence says in place of an id that is not known.
 fn unnamed(word: &str) -> &str {
     match word {
@@ -187,14 +203,37 @@ fn shell_word(value: &str) -> Option<String> {
     is_safe.then(|| format!("'{}'", value.replace('\'', r"'\''")))
 }
 
-/// Adds a step unless the same sentence or the same command stands there already.
-pub(super) fn add(steps: &mut Vec<Step>, step: Step) {
-    let is_there = steps.iter().any(|other| {
-        other.sentence == step.sentence || (step.command.is_some() && other.command == step.command)
-    });
-    if !is_there {
-        steps.push(step);
+/// Adds the steps of one source, those left out that another source has said already. One source does not
+/// repeat itself, so its own steps are only compared to the letter.
+pub(super) fn add_all(steps: &mut Vec<Step>, more: Vec<Step>) {
+    let said_before = steps.len();
+    for step in more {
+        let (others, own) = steps.split_at(said_before);
+        let is_said = others.iter().any(|other| is_the_same(other, &step))
+            || own.iter().any(|other| {
+                other.sentence == step.sentence
+                    || (step.command.is_some() && other.command == step.command)
+            });
+        if !is_said {
+            steps.push(step);
+        }
     }
+}
+
+fn is_the_same(one: &Step, other: &Step) -> bool {
+    match (&one.command, &other.command) {
+        (Some(one), Some(other)) => what_it_asks(one) == what_it_asks(other),
+        _ => {
+            one.sentence == other.sentence || phrase::says_the_same(&one.sentence, &other.sentence)
+        }
+    }
+}
+
+/// A command without what only picks columns or kinds of its answer.
+fn what_it_asks(command: &str) -> &str {
+    let end =
+        [" --query", " --output", " --cert"].iter().filter_map(|word| command.find(word)).min();
+    &command[..end.unwrap_or(command.len())]
 }
 
 #[cfg(test)]
@@ -278,11 +317,44 @@ mod tests {
     #[test]
     fn the_same_command_is_told_once() {
         let mut steps = Vec::new();
-        for template in ["Look: `az a`", "See: `az a`", "Look: `az b`", "Wait.", "Wait."] {
-            add(&mut steps, known().step(template));
+        for template in ["Look: `az a`", "See: `az a`", "Look again: `az b`", "Wait.", "Wait."] {
+            add_all(&mut steps, vec![known().step(template)]);
         }
         let sentences: Vec<&str> = steps.iter().map(|step| step.sentence.as_str()).collect();
-        assert_eq!(sentences, ["Look.", "Wait."]);
+        assert_eq!(sentences, ["Look.", "Look again.", "Wait."]);
+    }
+
+    #[test]
+    fn the_same_step_in_other_words_of_another_source_is_told_once() {
+        let steps_of = |templates: &[&str]| {
+            templates.iter().map(|text| known().step(text)).collect::<Vec<_>>()
+        };
+        let mut steps = Vec::new();
+        add_all(
+            &mut steps,
+            steps_of(&[
+                "See until when: `az ad app credential list --id {app_id} --query \"[]\"`",
+                "The same for certificates: `az ad app credential list --id {app_id} --cert`",
+                "Look at the address of the refused sign-in. If it is not yours, replace the credentials.",
+            ]),
+        );
+        add_all(
+            &mut steps,
+            steps_of(&[
+                "See the credentials: `az ad app credential list --id {app_id}`",
+                "Look at the address of the refused sign-in. If it is not yours, treat the credential as stolen and replace it.",
+                "Ask who changed it.",
+            ]),
+        );
+        assert_eq!(steps.len(), 4, "{steps:?}");
+        assert_eq!(steps[3].sentence, "Ask who changed it.");
+    }
+
+    #[test]
+    fn a_search_by_a_name_that_is_not_known_is_no_step() {
+        let template = "Look for its name: `az ad sp list --display-name {name}`";
+        assert!(known().useful(template).is_some());
+        assert!(Blanks::default().useful(template).is_none());
     }
 
     #[test]

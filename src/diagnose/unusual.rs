@@ -9,27 +9,31 @@ const CODES_LISTED: usize = 5;
 
 pub(super) fn numbers(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<String> {
     let incident = facts.incident;
-    let mut lines = vec![format!(
-        "{} from {} to {}.",
-        phrase::count(incident.event_count, "sign-in"),
-        phrase::time(incident.started_at),
-        phrase::time(incident.last_seen_at)
-    )];
-    lines.extend(codes(facts, catalogue));
-    lines.extend(facts.findings.iter().filter_map(measured));
+    let mut lines = codes(facts, catalogue);
+    lines.extend(measured(facts));
     if let [one] = facts.identities.as_slice() {
         lines.extend(usual(one));
         lines.extend(last_good(facts, one));
-        lines.extend(
-            one.first_good_after.map(|at| format!("It got a token again at {}.", phrase::time(at))),
-        );
+        if !facts.findings.iter().any(FindingFacts::is_of_tokens) {
+            lines.extend(good_since(facts, one));
+        }
     }
     if !incident.error_codes.is_empty() {
         let others = match facts.failing_alike {
             0 => "No other identity".to_owned(),
             number => phrase::others(number),
         };
-        lines.push(format!("{others} failed with the same code in this time."));
+        let codes =
+            if incident.error_codes.len() > 1 { "one of these codes" } else { "the same code" };
+        lines.push(format!("{others} failed with {codes} in this time."));
+    }
+    if lines.is_empty() {
+        lines.push(format!(
+            "{} from {} to {}.",
+            phrase::count(incident.event_count, "sign-in"),
+            phrase::time(incident.started_at),
+            phrase::time(incident.last_seen_at)
+        ));
     }
     lines
 }
@@ -57,27 +61,30 @@ fn codes(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<String> {
     lines
 }
 
-/// What the rule measured, beside what it takes to meet it.
-fn measured(finding: &FindingFacts<'_>) -> Option<String> {
-    let measures = &finding.draft.measures;
-    if measures.is_empty() {
-        return None;
+/// What the rules measured, a line for each rule; what each of its findings found new comes together.
+fn measured(facts: &Facts<'_>) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut told: Vec<&str> = Vec::new();
+    for finding in &facts.findings {
+        if finding.draft.measures.is_empty() || told.contains(&finding.rule) {
+            continue;
+        }
+        told.push(finding.rule);
+        let of_rule = || facts.findings.iter().filter(|other| other.rule == finding.rule);
+        let mut values: Vec<String> = Vec::new();
+        for value in of_rule().filter_map(FindingFacts::new_value).map(phrase::quoted) {
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        let mut parts = Vec::new();
+        if !values.is_empty() {
+            parts.push(format!("new {}", phrase::list(&values)));
+        }
+        parts.extend(phrase::measures(&finding.draft.measures));
+        lines.push(format!("{}: {}.", finding.title, parts.join(", ")));
     }
-    let mut parts: Vec<String> = Vec::new();
-    for (key, words) in [
-        ("seen", "seen"),
-        ("expected", "expected"),
-        ("value", "new"),
-        ("learned_for", "learnt for"),
-    ] {
-        parts.extend(measures.get(key).map(|value| format!("{words} {}", phrase::plain(value))));
-    }
-    let named = ["seen", "expected", "value", "learned_for"];
-    let others = measures.iter().filter(|(key, _)| !named.contains(&key.as_str()));
-    parts.extend(
-        others.map(|(key, value)| format!("{} {}", key.replace('_', " "), phrase::plain(value))),
-    );
-    Some(format!("{}: {}.", finding.title, parts.join(", ")))
+    lines
 }
 
 fn usual(identity: &IdentityFacts) -> Option<String> {
@@ -87,10 +94,11 @@ fn usual(identity: &IdentityFacts) -> Option<String> {
             "Nothing is stored of the days before, so nothing can be compared.".to_owned(),
         );
     }
+    let a_day = phrase::rate(usual.sign_ins, usual.days);
+    let sign_ins = if a_day == "1" { "sign-in" } else { "sign-ins" };
     Some(format!(
-        "In the {} before: {} sign-ins a day, of which {} failed, and {} in all.",
+        "In the {} before: {a_day} {sign_ins} a day, of which {} failed, and {} in all.",
         phrase::count(usual.days.into(), "day"),
-        phrase::rate(usual.sign_ins, usual.days),
         phrase::rate(usual.failures, usual.days),
         phrase::count(usual.resources, "resource")
     ))
@@ -103,4 +111,29 @@ fn last_good(facts: &Facts<'_>, identity: &IdentityFacts) -> Option<String> {
         phrase::time(at),
         phrase::span(facts.incident.started_at - at)
     ))
+}
+
+/// Tokens given since it began: after the last failure it is over, between failures it comes and goes.
+fn good_since(facts: &Facts<'_>, identity: &IdentityFacts) -> Option<String> {
+    let last = facts.incident.last_seen_at;
+    let between = identity.first_good_after.filter(|at| *at < last);
+    // Over it is only when what was refused is given again.
+    let not_this = match facts.incident.resolved_at {
+        None => ", but not for what was refused",
+        Some(_) => "",
+    };
+    match (between, identity.came_back_at) {
+        (None, None) => None,
+        (None, Some(at)) => {
+            Some(format!("It got a token again at {}{not_this}.", phrase::time(at)))
+        }
+        (Some(at), None) => Some(format!(
+            "Tokens were given between the failures as well, the first at {}.",
+            phrase::time(at)
+        )),
+        (Some(_), Some(at)) => Some(format!(
+            "Tokens were given between the failures as well, and after the last of them at {}{not_this}.",
+            phrase::time(at)
+        )),
+    }
 }

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use super::endings::ABSENCE;
 use crate::model::{Incident, IncidentId, NAMED_AT_MOST, NamedIdentity, RuleFacts, Severity};
-use crate::store::incidents::{self as rows, IncidentFinding, Subject};
+use crate::store::incidents::{self as rows, IncidentFinding};
+use crate::store::subjects::{self, Subject};
 use crate::store::{Names, StoreError, Writing, time};
 
 /// What it takes to describe incidents.
@@ -14,6 +16,40 @@ pub(super) struct Describing<'a> {
     pub(super) rules: &'a BTreeMap<String, RuleFacts>,
     pub(super) names: &'a mut Names,
     pub(super) now: DateTime<Utc>,
+}
+
+/// The findings of one incident.
+pub(super) struct Members<'a> {
+    pub(super) own: Vec<&'a IncidentFinding>,
+    /// Findings of others that these explain.
+    pub(super) symptoms: Vec<&'a IncidentFinding>,
+}
+
+impl<'a> Members<'a> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &'a IncidentFinding> {
+        self.own.iter().chain(&self.symptoms).copied()
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.own.len() + self.symptoms.len()
+    }
+
+    /// Those that decide what the incident is, and those in shadow beside them; without a live one, those in shadow
+    /// decide.
+    pub(super) fn part(
+        &self,
+        is_shadow: impl Fn(&IncidentFinding) -> bool,
+    ) -> (Self, Vec<&'a IncidentFinding>) {
+        let part = |rows: &[&'a IncidentFinding]| -> (Vec<_>, Vec<_>) {
+            rows.iter().copied().partition(|row| is_shadow(row))
+        };
+        let ((mut beside, own), (more, symptoms)) = (part(&self.own), part(&self.symptoms));
+        if own.is_empty() {
+            return (Self { own: beside, symptoms: Vec::new() }, Vec::new());
+        }
+        beside.extend(more);
+        (Self { own, symptoms }, beside)
+    }
 }
 
 /// What the evidence holds, each number once.
@@ -25,9 +61,9 @@ struct Evidence {
 }
 
 impl Evidence {
-    fn of(members: &[&IncidentFinding]) -> Self {
+    fn of(members: &Members<'_>) -> Self {
         let mut evidence = Self::default();
-        for row in members {
+        for row in members.all() {
             for (code, count) in &row.finding.draft.codes {
                 let most = evidence.codes.entry(*code).or_default();
                 *most = (*most).max(*count);
@@ -44,39 +80,50 @@ impl Describing<'_> {
     pub(super) async fn incident(
         &mut self,
         subject: Subject,
-        members: &[&IncidentFinding],
+        members: &Members<'_>,
     ) -> Result<Incident, StoreError> {
         let Evidence { codes, identities, resources } = Evidence::of(members);
         self.names.load_identities(self.writing, &identities).await?;
         self.names.load_resources(self.writing, &resources).await?;
+        // Silence begins with a sign-in that was well, so it dates no trouble that others tell of.
+        let is_silence = |row: &IncidentFinding| {
+            self.rules.get(&row.rule).is_some_and(|rule| rule.category == ABSENCE)
+        };
+        let is_all_silence = members.all().all(is_silence);
         let first = |pick: fn(&IncidentFinding) -> i64| {
-            members.iter().map(|row| pick(row)).min().unwrap_or(0)
+            let telling = members.all().filter(|row| is_all_silence || !is_silence(row));
+            telling.map(pick).min().unwrap_or(0)
         };
         let started_at = first(|row| row.finding.draft.started_at);
-        let last_seen_at = members.iter().map(|row| row.finding.draft.last_at).max().unwrap_or(0);
+        let detected_at = first(|row| row.finding.draft.detected_at);
+        let last_seen_at = members.all().map(|row| row.finding.draft.last_at).max().unwrap_or(0);
         let numbers: Vec<i64> = codes.keys().copied().collect();
         let event_count = match subject {
             Subject::Identity(id) => {
                 let interval = (started_at, last_seen_at);
-                rows::count_events(self.writing, id, interval, &numbers, &resources).await?
+                let own = if identities.is_empty() { vec![id] } else { identities.clone() };
+                rows::count_events(self.writing, &own, interval, &numbers, &resources).await?
             }
-            Subject::Group(_) => members.iter().map(|row| row.finding.draft.event_count).sum(),
+            Subject::Rule(_) | Subject::Group(_) | Subject::Source(_) => {
+                members.own.iter().map(|row| row.finding.draft.event_count).sum()
+            }
         };
         let rules = self.rules_of(members);
-        let identities: Vec<NamedIdentity> =
-            identities.iter().filter_map(|id| self.named(*id)).collect();
+        let identities = self.named(&identities).await?;
         let gravest = rules.first().and_then(|rule| self.rules.get(rule));
         Ok(Incident {
             id: IncidentId(0),
             title: title(gravest, &identities),
             severity: gravest.map_or(Severity::default(), |rule| rule.level),
             categories: self.categories(&rules),
+            shadow_rules: Vec::new(),
+            is_shadow: false,
             error_codes: rows::most_first(&codes).into_iter().filter(|code| *code != 0).collect(),
             resources: self.labels(&resources),
             rules,
             identities,
             started_at: time(started_at),
-            detected_at: time(first(|row| row.finding.draft.detected_at)),
+            detected_at: time(detected_at),
             last_seen_at: time(last_seen_at),
             opened_at: self.now,
             acknowledged_at: None,
@@ -90,12 +137,18 @@ impl Describing<'_> {
         })
     }
 
-    /// The rules of the findings, gravest first.
-    fn rules_of(&self, members: &[&IncidentFinding]) -> Vec<String> {
-        let names: BTreeSet<&str> = members.iter().map(|row| row.rule.as_str()).collect();
-        let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-        names.sort_by_key(|name| std::cmp::Reverse(self.rules.get(name).map(|rule| rule.level)));
-        names
+    /// The rules of the findings, gravest first; those of symptoms last.
+    fn rules_of(&self, members: &Members<'_>) -> Vec<String> {
+        let mut rules = Vec::new();
+        for rows in [&members.own, &members.symptoms] {
+            let names: BTreeSet<&str> = rows.iter().map(|row| row.rule.as_str()).collect();
+            let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+            names
+                .sort_by_key(|name| std::cmp::Reverse(self.rules.get(name).map(|rule| rule.level)));
+            names.retain(|name| !rules.contains(name));
+            rules.extend(names);
+        }
+        rules
     }
 
     fn categories(&self, rules: &[String]) -> Vec<String> {
@@ -110,16 +163,34 @@ impl Describing<'_> {
 
     fn labels(&self, resources: &[i64]) -> Vec<String> {
         let known = resources.iter().filter_map(|id| self.names.resource(*id));
-        known.map(|resource| resource.label().to_owned()).collect()
+        let labels = known.map(|resource| resource.label().to_owned());
+        labels.filter(|label| !label.is_empty()).collect()
     }
 
-    fn named(&self, id: i64) -> Option<NamedIdentity> {
-        let known = self.names.identity(id)?;
-        Some(NamedIdentity {
-            service_principal_id: known.identity.service_principal_id.to_string(),
-            app_id: known.identity.app_id.to_string(),
-            name: known.identity.name.to_string(),
-        })
+    /// The identities by their names. One that was refused may have shown its client id alone; it is then named as
+    /// its application was known before, and once.
+    async fn named(&mut self, ids: &[i64]) -> Result<Vec<NamedIdentity>, StoreError> {
+        let mut named: Vec<NamedIdentity> = Vec::new();
+        for id in ids {
+            let is_unnamed =
+                self.names.identity(*id).is_some_and(|known| known.identity.name.is_empty());
+            let mut shown = *id;
+            if is_unnamed && let Some(before) = subjects::known_as(self.writing, *id).await? {
+                self.names.load_identities(self.writing, &[before]).await?;
+                shown = before;
+            }
+            let Some(known) = self.names.identity(shown) else { continue };
+            let identity = &known.identity;
+            let one = NamedIdentity {
+                service_principal_id: identity.service_principal_id.to_string(),
+                app_id: identity.app_id.to_string(),
+                name: identity.name.to_string(),
+            };
+            if !named.contains(&one) {
+                named.push(one);
+            }
+        }
+        Ok(named)
     }
 }
 
@@ -137,8 +208,8 @@ fn title(rule: Option<&RuleFacts>, identities: &[NamedIdentity]) -> String {
         [one] => format!("{rule}: {}", label(one)),
         [first, other] => format!("{rule}: {} and {}", label(first), label(other)),
         [first, others @ ..] => {
-            let many = if identities.len() >= NAMED_AT_MOST { " or more" } else { "" };
-            format!("{rule}: {} and {}{many} others", label(first), others.len())
+            let many = if identities.len() >= NAMED_AT_MOST { "at least " } else { "" };
+            format!("{rule}: {} and {many}{} others", label(first), others.len())
         }
     }
 }

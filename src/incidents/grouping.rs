@@ -8,6 +8,7 @@ use crate::model::FindingId;
 pub(super) struct Piece {
     pub id: FindingId,
     pub rule: String,
+    pub group_id: i64,
     pub started_at: i64,
     pub last_at: i64,
 }
@@ -15,7 +16,7 @@ pub(super) struct Piece {
 /// Parts findings into incidents, given in the order of their beginning.
 ///
 /// Two findings are of one incident when no more than `gather_for` lies between them, or no more than
-/// `reopen_within` where they are of the same rule: then the same thing has come back.
+/// `reopen_within` where they are of the same rule and group: then the same thing has come back.
 #[must_use]
 pub(super) fn gather(mut pieces: Vec<Piece>, config: &IncidentsConfig) -> Vec<Vec<Piece>> {
     pieces.sort_by(|a, b| (a.started_at, &a.rule, a.id).cmp(&(b.started_at, &b.rule, b.id)));
@@ -36,11 +37,13 @@ pub(super) fn gather(mut pieces: Vec<Piece>, config: &IncidentsConfig) -> Vec<Ve
 }
 
 /// `later` begins no earlier than `earlier`.
-fn are_one(earlier: &Piece, later: &Piece, config: &IncidentsConfig) -> bool {
+pub(super) fn are_one(earlier: &Piece, later: &Piece, config: &IncidentsConfig) -> bool {
     let gap = later.started_at.saturating_sub(earlier.last_at);
     let micros = |span: crate::config::Span| i64::try_from(span.0.as_micros()).unwrap_or(i64::MAX);
     gap <= micros(config.gather_for)
-        || (earlier.rule == later.rule && gap <= micros(config.reopen_within))
+        || (earlier.rule == later.rule
+            && earlier.group_id == later.group_id
+            && gap <= micros(config.reopen_within))
 }
 
 #[cfg(test)]
@@ -53,6 +56,7 @@ mod tests {
         Piece {
             id: FindingId(id),
             rule: rule.to_owned(),
+            group_id: 1,
             started_at: started_hour * HOUR,
             last_at: last_hour * HOUR,
         }
@@ -72,6 +76,13 @@ mod tests {
     fn the_same_rule_a_few_hours_later_reopens_and_bridges_what_lay_between() {
         let pieces = vec![piece(1, "a", 0, 1), piece(2, "b", 5, 6), piece(3, "a", 7, 8)];
         assert_eq!(ids(&gather(pieces, &IncidentsConfig::default())), [vec![1, 2, 3]]);
+    }
+
+    #[test]
+    fn another_address_a_few_hours_later_is_another_incident() {
+        let other = Piece { group_id: 2, ..piece(2, "a", 3, 4) };
+        let pieces = vec![piece(1, "a", 0, 1), other, piece(3, "a", 6, 7)];
+        assert_eq!(ids(&gather(pieces, &IncidentsConfig::default())), [vec![1, 3], vec![2]]);
     }
 
     #[test]

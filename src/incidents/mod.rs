@@ -4,10 +4,17 @@
 //! these change; only what people do (acknowledge, resolve) is kept from before.
 
 mod actions;
+mod coverage;
 mod describe;
+mod endings;
 mod grouping;
 mod lifecycle;
+mod newcomers;
+mod notes;
+mod shadow;
 mod stage;
+mod symptoms;
 
 pub use actions::{ActionError, acknowledge, resolve};
+pub use coverage::watch;
 pub use stage::{Grouped, run};

@@ -4,14 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::describe::{Describing, add};
-use super::grouping::{Piece, gather};
-use super::lifecycle::{end, end_by_events};
+use super::describe::{Describing, Members};
+use super::grouping::Piece;
+use super::lifecycle::end;
+use super::notes::{ending, opening};
+use super::shadow::gather_beside;
+use super::symptoms::{Causes, slack};
 use crate::config::IncidentsConfig;
-use crate::model::{Incident, IncidentId, ResolvedBy, RuleFacts};
-use crate::store::incidents::{self as rows, IncidentFinding, Subject};
+use crate::model::{FindingId, Incident, IncidentId, ResolvedBy, RuleFacts, believable};
+use crate::store::facts;
+use crate::store::incidents::{self as rows, IncidentFinding};
 use crate::store::stages;
-use crate::store::{Names, Store, StoreError, Writing, micros, time};
+use crate::store::subjects::{self, Across, Subject, Taken};
+use crate::store::{Names, Store, StoreError, Writing, time};
 
 /// What a walk of the stage did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +25,15 @@ pub struct Grouped {
     pub changed: u64,
     pub resolved: u64,
     pub reopened: u64,
+}
+
+impl std::ops::AddAssign for Grouped {
+    fn add_assign(&mut self, more: Self) {
+        self.opened += more.opened;
+        self.changed += more.changed;
+        self.resolved += more.resolved;
+        self.reopened += more.reopened;
+    }
 }
 
 /// Groups what changed since the last walk, in one transaction.
@@ -31,22 +45,38 @@ pub async fn run(
 ) -> Result<Grouped, StoreError> {
     let mut writing = store.write().await?;
     let seen = stages::stage_seen(&mut writing, "incidents").await?;
-    let (last_seq, latest_at) = stages::horizon(&mut writing).await?;
+    let stages::Horizon { last_seq, earliest_at, latest_at } =
+        stages::horizon(&mut writing).await?;
+    let latest_at = believable(latest_at, now);
     let quiet_before =
         latest_at.saturating_sub(i64::try_from(config.quiet_for.0.as_micros()).unwrap_or(i64::MAX));
+    facts::note_facts(&mut writing, rules).await?;
+    let across: Across<'_> = rules
+        .iter()
+        .filter(|(_, rule)| rule.across_groups)
+        .map(|(name, _)| name.as_str())
+        .collect();
     let mut subjects: BTreeSet<Subject> =
-        rows::ungrouped(&mut writing).await?.into_iter().collect();
-    subjects.extend(rows::endable(&mut writing, seen, quiet_before).await?);
+        subjects::ungrouped(&mut writing, &across).await?.into_iter().collect();
+    subjects.extend(subjects::endable(&mut writing, seen, quiet_before).await?);
+    let mut names = Names::default();
+    let causes = Causes::load(&mut writing, &mut names, rules, &across, slack(config)).await?;
     let mut stage = Stage {
         writing,
         rules,
+        across,
+        causes,
         config,
         now,
+        earliest_at,
         latest_at: time(latest_at),
-        names: Names::default(),
+        names,
+        taken: BTreeMap::new(),
+        taken_in: BTreeMap::new(),
         grouped: Grouped::default(),
     };
-    for subject in subjects {
+    // Those that may take in others come before those.
+    for subject in stage.with_related(subjects).await? {
         stage.subject(subject).await?;
     }
     stages::set_stage_seen(&mut stage.writing, "incidents", last_seq).await?;
@@ -55,60 +85,117 @@ pub async fn run(
     Ok(grouped)
 }
 
-struct Stage<'a> {
-    writing: Writing,
-    rules: &'a BTreeMap<String, RuleFacts>,
-    config: &'a IncidentsConfig,
-    now: DateTime<Utc>,
-    latest_at: DateTime<Utc>,
-    names: Names,
-    grouped: Grouped,
+pub(super) struct Stage<'a> {
+    pub(super) writing: Writing,
+    pub(super) rules: &'a BTreeMap<String, RuleFacts>,
+    pub(super) across: Across<'a>,
+    pub(super) causes: Causes<'a>,
+    pub(super) config: &'a IncidentsConfig,
+    pub(super) now: DateTime<Utc>,
+    /// The first event of all, in microseconds.
+    pub(super) earliest_at: i64,
+    pub(super) latest_at: DateTime<Utc>,
+    pub(super) names: Names,
+    /// Findings that were read while it was asked who is related to whom.
+    taken: BTreeMap<Subject, Taken>,
+    /// Incidents whose findings are symptoms, and the incident of the cause.
+    pub(super) taken_in: BTreeMap<IncidentId, IncidentId>,
+    pub(super) grouped: Grouped,
 }
 
 impl Stage<'_> {
+    /// The subjects given, and those that share a cause or a symptom with them.
+    async fn with_related(
+        &mut self,
+        mut subjects: BTreeSet<Subject>,
+    ) -> Result<BTreeSet<Subject>, StoreError> {
+        let mut open: Vec<Subject> = subjects.iter().copied().collect();
+        while let Some(subject) = open.pop() {
+            let mut related = self.made_anew(subject).await?;
+            if !self.causes.is_empty() || !matches!(subject, Subject::Identity(_)) {
+                related.extend(subjects::held_by(&mut self.writing, subject, &self.across).await?);
+                related.extend(self.causes_of(subject).await?);
+                related.extend(self.symptoms_of(subject).await?.into_iter().map(|(of, _)| of));
+            }
+            open.extend(related.into_iter().filter(|other| subjects.insert(*other)));
+        }
+        Ok(subjects)
+    }
+
+    async fn causes_of(&mut self, subject: Subject) -> Result<Vec<Subject>, StoreError> {
+        let mut causes = Vec::new();
+        if !matches!(subject, Subject::Identity(_)) {
+            return Ok(causes);
+        }
+        let Some(taken) = self.taken(subject).await? else { return Ok(causes) };
+        for row in &taken.findings {
+            causes.extend(self.cause_of(row).await?.map(|(cause, _)| cause));
+        }
+        self.taken.insert(subject, taken);
+        Ok(causes)
+    }
+
+    /// The findings of a subject, read once.
+    async fn taken(&mut self, subject: Subject) -> Result<Option<Taken>, StoreError> {
+        if let Some(taken) = self.taken.remove(&subject) {
+            return Ok(Some(taken));
+        }
+        subjects::take(&mut self.writing, subject, &self.across).await
+    }
+
     async fn subject(&mut self, subject: Subject) -> Result<(), StoreError> {
-        let findings = rows::take_findings(&mut self.writing, subject).await?;
+        let Some(taken) = self.taken(subject).await? else { return Ok(()) };
+        subjects::mark_grouped(&mut self.writing, &taken, &self.across).await?;
+        let mut findings = taken.findings;
+        self.drop_known(subject, &mut findings).await?;
+        self.drop_replaced(subject, &mut findings).await?;
+        let symptoms = self.drop_symptoms(subject, &mut findings).await?;
         let mut before: BTreeMap<IncidentId, Incident> =
             rows::of_subject(&mut self.writing, subject)
                 .await?
                 .into_iter()
                 .map(|row| (row.id, row))
                 .collect();
-        let pieces = findings
-            .iter()
-            .map(|row| Piece {
-                id: row.finding.id,
-                rule: row.rule.clone(),
-                started_at: row.finding.draft.started_at,
-                last_at: row.finding.draft.last_at,
-            })
-            .collect();
-        for pieces in gather(pieces, self.config) {
-            let members: Vec<&IncidentFinding> = findings
-                .iter()
-                .filter(|row| pieces.iter().any(|piece| piece.id == row.finding.id))
-                .collect();
+        let (shadow, live) = findings.iter().partition::<Vec<_>, _>(|row| self.is_shadow(row));
+        let pieces = |rows: Vec<&IncidentFinding>| rows.into_iter().map(piece).collect();
+        for pieces in gather_beside(pieces(live), pieces(shadow), self.config) {
+            let is_mine = |id: FindingId| pieces.iter().any(|piece| piece.id == id);
+            let members = Members {
+                own: findings.iter().filter(|row| is_mine(row.finding.id)).collect(),
+                symptoms: symptoms
+                    .iter()
+                    .filter(|(_, cause)| is_mine(*cause))
+                    .map(|(row, _)| row)
+                    .collect(),
+            };
             let mut known: Vec<IncidentId> =
-                members.iter().filter_map(|row| row.incident_id).collect();
-            known.sort_unstable();
+                members.all().filter_map(|row| row.incident_id).collect();
+            let was_shadow =
+                |id: &IncidentId| before.get(id).is_some_and(|incident| incident.is_shadow);
+            known.sort_unstable_by_key(|id| (was_shadow(id), *id));
             known.dedup();
-            // Of incidents that turn out to be one, the oldest stays.
-            let mut mine = known.into_iter().filter_map(|id| before.remove(&id));
+            // Of incidents that turn out to be one, the oldest stays: of those that may be told, if any.
+            let mut mine = known.iter().filter_map(|id| before.remove(id));
             let incident = mine.next();
             let merged: Vec<Incident> = mine.collect();
             let id = self.incident(subject, &members, incident).await?;
             for other in merged {
                 self.merge(other, id).await?;
             }
+            let left = members.symptoms.iter().filter_map(|row| row.incident_id);
+            self.taken_in.extend(left.filter(|old| *old != id).map(|old| (old, id)));
             let ids: Vec<i64> = members
-                .iter()
+                .all()
                 .filter(|row| row.incident_id != Some(id))
                 .map(|row| row.finding.id.0)
                 .collect();
             rows::link(&mut self.writing, &ids, id).await?;
         }
         for (_, incident) in before {
-            self.withdraw(incident).await?;
+            match self.taken_in.get(&incident.id) {
+                Some(into) => self.merge(incident, *into).await?,
+                None => self.withdraw(incident).await?,
+            }
         }
         Ok(())
     }
@@ -117,18 +204,23 @@ impl Stage<'_> {
     async fn incident(
         &mut self,
         subject: Subject,
-        members: &[&IncidentFinding],
+        members: &Members<'_>,
         before: Option<Incident>,
     ) -> Result<IncidentId, StoreError> {
+        // What is live is worked out as if nothing were in shadow.
+        let (members, beside) = members.part(|row| self.is_shadow(row));
         let mut incident = Describing {
             writing: &mut self.writing,
             rules: self.rules,
             names: &mut self.names,
             now: self.now,
         }
-        .incident(subject, members)
+        .incident(subject, &members)
         .await?;
-        let by_events = self.end_by_events(subject, members, incident.last_seen_at).await?;
+        incident.is_shadow = members.own.iter().all(|row| self.is_shadow(row));
+        let beside: BTreeSet<&str> = beside.iter().map(|row| row.rule.as_str()).collect();
+        incident.shadow_rules = beside.into_iter().map(str::to_owned).collect();
+        let by_events = self.end_by_events(subject, &members, incident.last_seen_at).await?;
         let end = end(before.as_ref(), incident.last_seen_at, by_events);
         incident.resolved_at = end.map(|(at, _)| at);
         incident.resolved_by = end.map(|(_, by)| by);
@@ -138,7 +230,8 @@ impl Stage<'_> {
             rows::note(&mut self.writing, id, "opened", &opening(&incident), self.now).await?;
             if let Some((at, by)) = end {
                 self.grouped.resolved += 1;
-                rows::note(&mut self.writing, id, "resolved", &ending(at, by), self.now).await?;
+                rows::note(&mut self.writing, id, "resolved", &ending(subject, at, by), self.now)
+                    .await?;
             }
             return Ok(id);
         };
@@ -161,123 +254,23 @@ impl Stage<'_> {
         incident.revision += 1;
         rows::update(&mut self.writing, &incident, self.now).await?;
         self.grouped.changed += 1;
-        self.note_changes(&before, &incident).await?;
+        self.note_changes(subject, &before, &incident).await?;
         Ok(id)
     }
 
-    async fn note_changes(
-        &mut self,
-        before: &Incident,
-        after: &Incident,
-    ) -> Result<(), StoreError> {
-        let id = after.id;
-        let new_rules: Vec<&str> = after
-            .rules
-            .iter()
-            .filter(|rule| !before.rules.contains(rule))
-            .map(String::as_str)
-            .collect();
-        if after.severity > before.severity || !new_rules.is_empty() {
-            let mut sentence =
-                format!("{} severity, {} sign-ins", after.severity, after.event_count);
-            if !new_rules.is_empty() {
-                sentence.push_str("; met as well: ");
-                sentence.push_str(&new_rules.join(", "));
-            }
-            rows::note(&mut self.writing, id, "grew", &sentence, self.now).await?;
-        }
-        match (before.resolved_at, after.resolved_at) {
-            (Some(_), None) => {
-                self.grouped.reopened += 1;
-                rows::note(&mut self.writing, id, "reopened", "it started again", self.now).await
-            }
-            (was, Some(at)) if was != Some(at) => {
-                self.grouped.resolved += 1;
-                let by = after.resolved_by.unwrap_or(ResolvedBy::Quiet);
-                rows::note(&mut self.writing, id, "resolved", &ending(at, by), self.now).await
-            }
-            _ => Ok(()),
-        }
-    }
-
-    async fn merge(&mut self, other: Incident, into: IncidentId) -> Result<(), StoreError> {
-        rows::merge(&mut self.writing, other.id, into).await?;
-        rows::note(
-            &mut self.writing,
-            other.id,
-            "merged",
-            &format!("part of incident {into}"),
-            self.now,
-        )
-        .await?;
-        rows::note(
-            &mut self.writing,
-            into,
-            "merged",
-            &format!("incident {} is part of it", other.id),
-            self.now,
-        )
-        .await
-    }
-
-    /// Nothing of its findings is left.
-    async fn withdraw(&mut self, before: Incident) -> Result<(), StoreError> {
-        if before.resolved_by == Some(ResolvedBy::Withdrawn) {
-            return Ok(());
-        }
-        let after = Incident {
-            resolved_at: Some(self.now),
-            resolved_by: Some(ResolvedBy::Withdrawn),
-            revision: before.revision + 1,
-            ..before
-        };
-        rows::update(&mut self.writing, &after, self.now).await?;
-        rows::note(
-            &mut self.writing,
-            after.id,
-            "withdrawn",
-            "late events showed that nothing was wrong",
-            self.now,
-        )
-        .await
-    }
-
-    async fn end_by_events(
-        &mut self,
-        subject: Subject,
-        members: &[&IncidentFinding],
-        last_seen_at: DateTime<Utc>,
-    ) -> Result<Option<(DateTime<Utc>, ResolvedBy)>, StoreError> {
-        // Tokens that were given in a strange way are not healed by more tokens.
-        let mut failed = Vec::new();
-        let is_failure =
-            |row: &&&IncidentFinding| row.finding.draft.codes.keys().any(|code| *code != 0);
-        for row in members.iter().filter(is_failure) {
-            add(&mut failed, &row.finding.draft.resources);
-        }
-        let is_all_failure = members.iter().all(|row| is_failure(&row));
-        let recovered_at = match subject {
-            Subject::Identity(id) if is_all_failure => {
-                rows::first_good_after(&mut self.writing, id, &failed, micros(last_seen_at)).await?
-            }
-            _ => None,
-        };
-        let recovered_at = recovered_at.map(|(at, _)| time(at));
-        Ok(end_by_events(last_seen_at, recovered_at, self.latest_at, self.config))
+    fn is_shadow(&self, row: &IncidentFinding) -> bool {
+        self.rules.get(&row.rule).is_some_and(|rule| rule.is_shadow)
     }
 }
 
-fn opening(incident: &Incident) -> String {
-    format!("{} severity, {} sign-ins: {}", incident.severity, incident.event_count, incident.title)
-}
-
-fn ending(at: DateTime<Utc>, by: ResolvedBy) -> String {
-    let at = at.format("%Y-%m-%d %H:%M:%S UTC");
-    match by {
-        ResolvedBy::Recovered => format!("it signed in again at {at}"),
-        ResolvedBy::Quiet => format!("nothing more came until {at}"),
-        ResolvedBy::Person => format!("resolved by a person at {at}"),
-        ResolvedBy::Merged => format!("it became part of another incident at {at}"),
-        ResolvedBy::Withdrawn => format!("withdrawn at {at}"),
+fn piece(row: &IncidentFinding) -> Piece {
+    let draft = &row.finding.draft;
+    Piece {
+        id: row.finding.id,
+        rule: row.rule.clone(),
+        group_id: row.group_id,
+        started_at: draft.started_at,
+        // Silence is found long after the last that was heard.
+        last_at: draft.last_at.max(draft.detected_at),
     }
 }

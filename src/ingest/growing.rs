@@ -4,11 +4,13 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::de::IgnoredAny;
 
-use super::fetched;
+use super::attempts::Attempts;
 use super::poll::{HeadRead, Poll, delta};
+use super::{Provenance, fetched};
+use crate::model::Interval;
 use crate::sources::files::cut_page;
 use crate::sources::{FetchError, GrowingFile, GrowingFiles};
-use crate::store::{Head, Mark, StoreError, Tally};
+use crate::store::{Head, Mark, Reading, ReadingKind, StoreError, Tally, WindowDone};
 
 /// Bytes of a file that are read and stored at once. A line longer than this is set aside in pieces:
 /// nothing that Entra writes comes near.
@@ -23,30 +25,42 @@ enum FileRead {
     Stopped,
 }
 
-impl Poll<'_> {
-    /// Reads all files of a head that hold records since `from` and grew since they were last read,
-    /// oldest first.
-    pub(super) async fn files(
-        &self,
-        files: &dyn GrowingFiles,
-        head: &Head,
+/// A reading of the files of one head.
+pub(super) struct Growth<'a> {
+    poll: &'a Poll<'a>,
+    files: &'a dyn GrowingFiles,
+    head: Head,
+    tally: Tally,
+    attempts: Attempts<'a>,
+}
+
+impl<'a> Growth<'a> {
+    pub(super) fn of(poll: &'a Poll<'a>, files: &'a dyn GrowingFiles, head: Head) -> Self {
+        Self { poll, files, head, tally: Tally::default(), attempts: Attempts::of(poll) }
+    }
+
+    /// Reads all files that hold records since `from` and grew since they were last read, oldest first.
+    pub(super) async fn run(
+        mut self,
         from: DateTime<Utc>,
     ) -> Result<(Tally, HeadRead), StoreError> {
-        let mut tally = Tally::default();
-        let mut listed =
-            match self.tried(&head.name, || files.list(&head.name, from, self.now)).await {
-                Ok(Some(listed)) => listed,
-                Ok(None) => return Ok((tally, HeadRead::Stopped)),
-                Err(error) => return Ok((tally, self.failed(head, &error).await?)),
-            };
+        let Poll { store, source, now, .. } = *self.poll;
+        let (files, head) = (self.files, self.head.name.clone());
+        let mut listed = match self.attempts.tried(&head, || files.list(&head, from, now)).await {
+            Ok(Some(listed)) => listed,
+            Ok(None) => return Ok((self.tally, HeadRead::Stopped)),
+            Err(error) => {
+                return Ok((self.tally, self.attempts.failed(&self.head, &error).await?));
+            }
+        };
         listed.sort_by(|a, b| (a.hour, &a.name).cmp(&(b.hour, &b.name)));
-        let mut marks = self.store.marks(self.source.name(), &head.name).await?;
+        let mut marks = store.marks(source.name(), &head).await?;
         let mut broken = Vec::new();
         for file in &listed {
             let mark = marks.remove(&file.name);
-            match self.file(files, &head.name, file, mark, &mut tally).await? {
+            match self.file(file, mark).await? {
                 Ok(FileRead::Done) => {}
-                Ok(FileRead::Stopped) => return Ok((tally, HeadRead::Stopped)),
+                Ok(FileRead::Stopped) => return Ok((self.tally, HeadRead::Stopped)),
                 Err(error) => {
                     let is_of_all = matches!(error, FetchError::Transient { .. });
                     broken.push(error);
@@ -56,37 +70,56 @@ impl Poll<'_> {
                 }
             }
         }
-        if let Some(error) = broken.last() {
-            return Ok((tally, self.failed(head, error).await?));
-        }
-        let done = Head {
-            read_to: head.read_to.max(self.now),
-            failures: 0,
-            next_attempt_at: Some(self.now + delta(self.source.plan().interval)),
-            ..head.clone()
+        let read = match broken.last() {
+            Some(error) => self.attempts.failed(&self.head, error).await?,
+            None => self.done(from).await?,
         };
-        let source = (self.source.name(), self.source.kind());
+        Ok((self.tally, read))
+    }
+
+    /// All files were read: the head moves, and the ledger says so.
+    async fn done(&self, from: DateTime<Utc>) -> Result<HeadRead, StoreError> {
+        let Poll { store, source, now, .. } = *self.poll;
+        let done = WindowDone {
+            head: Head {
+                read_to: self.head.read_to.max(now),
+                failures: 0,
+                next_attempt_at: Some(now + delta(source.plan().interval)),
+                ..self.head.clone()
+            },
+            window: Interval { from, to: now },
+            kind: ReadingKind::Head,
+            began_at: now,
+            ages: source.plan().sweeps.clone(),
+            tally: self.tally,
+        };
+        let reading = Reading {
+            head: &self.head.name,
+            measured_from: None,
+            requests: self.attempts.requests,
+            failed_requests: self.attempts.failed_requests,
+            done: Some(&done),
+        };
         // The hour that `from` lies in is still looked at.
         let before = from.checked_sub_signed(TimeDelta::hours(1)).unwrap_or(from);
-        self.store.files_read(source, &done, before, self.now).await?;
-        Ok((tally, HeadRead::CaughtUp))
+        store.files_read((source.name(), source.kind()), &reading, before, now).await?;
+        Ok(HeadRead::CaughtUp)
     }
 
     /// Reads what was added to a file, piece by piece.
     async fn file(
-        &self,
-        files: &dyn GrowingFiles,
-        head: &str,
+        &mut self,
         file: &GrowingFile,
         known: Option<Mark>,
-        tally: &mut Tally,
     ) -> Result<Result<FileRead, FetchError>, StoreError> {
         let Some(mut mark) = resumed(file, known) else { return Ok(Ok(FileRead::Done)) };
+        let (files, head) = (self.files, self.head.name.clone());
         loop {
             let from = mark.taken;
             let to = file.size.min(from + AT_ONCE);
             let bytes = if from < to {
-                match self.tried(head, || files.read(head, &file.name, from..to)).await {
+                let piece = || files.read(&head, &file.name, from..to);
+                match self.attempts.tried(&head, piece).await {
                     Ok(Some(Some(bytes))) if bytes.len() as u64 == to - from => bytes,
                     // It was deleted, or made anew, since it was listed; the next listing tells.
                     Ok(Some(_)) => return Ok(Ok(FileRead::Done)),
@@ -102,8 +135,9 @@ impl Poll<'_> {
             if is_last {
                 mark.etag.clone_from(&file.etag);
             }
-            *tally += self.store_piece(bytes, whole, head, (&mark, from)).await?;
-            (self.on_page)(self.source.name(), head, file.hour, file.hour + TimeDelta::hours(1));
+            self.tally += self.store_piece(bytes, whole, (&mark, from)).await?;
+            let on_page = self.poll.on_page;
+            on_page(self.poll.source.name(), &head, file.hour, file.hour + TimeDelta::hours(1));
             if is_last {
                 return Ok(Ok(FileRead::Done));
             }
@@ -114,14 +148,16 @@ impl Poll<'_> {
         &self,
         mut bytes: Vec<u8>,
         whole: usize,
-        head: &str,
         (mark, from): (&Mark, u64),
     ) -> Result<Tally, StoreError> {
+        let Poll { store, source, now, .. } = *self.poll;
+        let head = self.head.name.as_str();
         bytes.truncate(whole);
-        let origin = format!("{} {head}/{} from byte {from}", self.source.name(), mark.name);
-        let piece = fetched(cut_page(bytes), &origin);
-        let source = (self.source.name(), self.source.kind());
-        self.store.add_piece(source, piece, (head, mark), self.now).await
+        let origin = format!("{} {head}/{} from byte {from}", source.name(), mark.name);
+        let from =
+            Provenance { origin: &origin, tenant_id: source.tenant_id(), keep: source.plan().keep };
+        let piece = fetched(cut_page(bytes), &from);
+        store.add_piece((source.name(), source.kind()), piece, (head, mark), now).await
     }
 }
 
@@ -169,7 +205,7 @@ mod tests {
     use async_trait::async_trait;
     use tokio_util::sync::CancellationToken;
 
-    use crate::sources::{Plan, Reading, Source};
+    use crate::sources::{Access, Keep, Plan, Source};
     use crate::store::Store;
 
     /// Files in memory; those whose name ends in `!` cannot be read.
@@ -185,7 +221,11 @@ mod tests {
                 heads: vec!["logs".to_owned()],
                 interval: Duration::from_mins(1),
                 backfill: Duration::from_hours(24),
-                overlap: Duration::from_hours(24),
+                overlap: Some(Duration::from_hours(24)),
+                sweeps: Vec::new(),
+                stale_after: Duration::from_mins(30),
+                keep: Keep::All,
+                reconcile: false,
                 window: Duration::from_hours(1),
                 retry_wait: Duration::ZERO,
                 reach: None,
@@ -235,8 +275,12 @@ mod tests {
             &self.plan
         }
 
-        fn reading(&self) -> Reading<'_> {
-            Reading::Files(self)
+        fn tenant_id(&self) -> &'static str {
+            ""
+        }
+
+        fn access(&self) -> Access<'_> {
+            Access::Files(self)
         }
 
         async fn check(&self, _: DateTime<Utc>) -> Result<String, FetchError> {

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::fetched;
+use super::{Provenance, fetched};
 use crate::sources::files::{Input, More, RecordBatch, Records, inputs};
 use crate::store::{Fetched, Store, StoreError, Tally};
 
@@ -38,16 +38,22 @@ enum Read {
     Unreadable(String),
 }
 
-/// Imports what the paths name, `-` being standard input. `on_batch` is told the tally so far.
-pub async fn import(
-    store: &Store,
-    paths: Vec<PathBuf>,
-    now: DateTime<Utc>,
-    stop: &CancellationToken,
-    on_batch: &(dyn Fn(&Tally) + Send + Sync),
-) -> Result<Imported, StoreError> {
+/// What an import works with.
+pub struct Import<'a> {
+    pub store: &'a Store,
+    /// Whose logs these are where the records do not say; empty where nobody knows.
+    pub tenant_id: String,
+    pub now: DateTime<Utc>,
+    pub stop: &'a CancellationToken,
+    /// Told the tally so far.
+    pub on_batch: &'a (dyn Fn(&Tally) + Send + Sync),
+}
+
+/// Imports what the paths name, `-` being standard input.
+pub async fn import(paths: Vec<PathBuf>, with: Import<'_>) -> Result<Imported, StoreError> {
+    let Import { store, tenant_id, now, stop, on_batch } = with;
     let (sender, mut receiver) = mpsc::channel(WAITING);
-    let reading = tokio::task::spawn_blocking(move || read_all(paths, &sender));
+    let reading = tokio::task::spawn_blocking(move || read_all(paths, &tenant_id, &sender));
     let mut imported = Imported::default();
     loop {
         let read = tokio::select! {
@@ -87,12 +93,12 @@ pub async fn import(
 }
 
 /// Reads every file to its end, or until nobody listens.
-fn read_all(paths: Vec<PathBuf>, sender: &mpsc::Sender<Read>) {
+fn read_all(paths: Vec<PathBuf>, tenant_id: &str, sender: &mpsc::Sender<Read>) {
     let mut batch = RecordBatch::default();
     for input in inputs(paths) {
         let gone = match input {
             Err(error) => sender.blocking_send(Read::Unreadable(error.to_string())).is_err(),
-            Ok(input) => read_file(input, &mut batch, sender).is_none(),
+            Ok(input) => read_file(input, tenant_id, &mut batch, sender).is_none(),
         };
         if gone {
             return;
@@ -101,7 +107,12 @@ fn read_all(paths: Vec<PathBuf>, sender: &mpsc::Sender<Read>) {
 }
 
 /// `None` when nobody listens.
-fn read_file(input: Input, batch: &mut RecordBatch, sender: &mpsc::Sender<Read>) -> Option<()> {
+fn read_file(
+    input: Input,
+    tenant_id: &str,
+    batch: &mut RecordBatch,
+    sender: &mpsc::Sender<Read>,
+) -> Option<()> {
     let Input { origin, reader } = input;
     let mut records = match Records::open(reader) {
         Ok(records) => records,
@@ -111,7 +122,7 @@ fn read_file(input: Input, batch: &mut RecordBatch, sender: &mpsc::Sender<Read>)
     loop {
         let filled = records.fill(batch);
         if !batch.is_empty() {
-            let fetched = fetched(std::mem::take(batch), &origin);
+            let fetched = fetched(std::mem::take(batch), &Provenance::of(&origin, tenant_id));
             sender.blocking_send(Read::Batch(Box::new(fetched))).ok()?;
         }
         match filled {

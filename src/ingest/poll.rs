@@ -1,30 +1,27 @@
-//! Reads a polled source: each head from where it stopped to now, window by window or file by file, and
-//! again a stretch behind it, where late records turn up.
+//! Reads a polled source: each head from where it stopped to now, and again what lies behind it, where
+//! late records turn up.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
-use super::fetched;
-use crate::sources::files::cut_page;
-use crate::sources::{Ask, FetchError, Pages, Plan, Reading, Source};
+use super::growing::Growth;
+use super::walk::Walk;
+use crate::model::Interval;
+use crate::sources::{Access, Source};
 use crate::store::{Head, Store, StoreError, Tally};
 
-/// Pages of one window after which something must be wrong.
-const PAGES_AT_MOST: usize = 100_000;
+/// The overlap that is sized by how late records come holds this share of them, and half as much again.
+const NEARLY_ALL: f64 = 0.999;
 
-const LONGEST_WAIT: Duration = Duration::from_mins(15);
+/// Fewer records than these do not tell how late records come.
+const TELLING: u64 = 300;
 
-/// So often a page is asked for before the failure is kept as a row.
-const TRIES: u32 = 5;
+const SHORTEST_OVERLAP: Duration = Duration::from_mins(10);
 
-/// A longer wait than this is kept as a row, so that the program can stop and others can go on.
-const LONGEST_WAIT_IN_PLACE: Duration = Duration::from_mins(1);
-
-/// A window is not halved below this.
-const SHORTEST_WINDOW: TimeDelta = TimeDelta::minutes(15);
+/// The first sweep comes at this age, so an overlap need not reach further.
+const LONGEST_OVERLAP: Duration = Duration::from_hours(2);
 
 /// What became of one head in a pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,214 +76,66 @@ impl Poll<'_> {
         let known = self.store.head(self.source.name(), name).await?;
         let (from, failures) = match &known {
             Some(head) => {
+                if self.now - head.read_to > delta(plan.stale_after) {
+                    let source = (self.source.name(), self.source.kind());
+                    self.store.open_gap(source, name, head.read_to, self.now).await?;
+                }
                 if let Some(until) = head.next_attempt_at.filter(|until| *until > self.now)
                     && !(self.is_eager && head.failures == 0)
                 {
                     return Ok((name.to_owned(), Tally::default(), HeadRead::Waiting { until }));
                 }
-                (before(head.read_to, plan.overlap), head.failures)
+                (before(head.read_to, self.overlap(name).await?), head.failures)
             }
-            None => (before(self.now, plan.backfill), 0),
+            None => (before(self.now, delta(plan.backfill)), 0),
         };
-        let from = self.within_reach(name, from);
-        let mut head = Head {
+        let reach = plan.reach.map_or(DateTime::<Utc>::MIN_UTC, |it| before(self.now, delta(it)));
+        if let Some(head) = known.as_ref().filter(|head| head.read_to < reach) {
+            self.lost(head, reach).await?;
+        }
+        let from = from.max(reach);
+        let head = Head {
             name: name.to_owned(),
-            read_to: known.map_or(from, |head| head.read_to),
+            read_to: known.as_ref().map_or(from, |head| head.read_to.max(reach)),
             failures,
             next_attempt_at: None,
+            last_read_at: known.and_then(|head| head.last_read_at),
         };
-        let (tally, read) = match self.source.reading() {
-            Reading::Pages(pages) => self.windows(pages, plan, &mut head, from).await?,
-            Reading::Files(files) => self.files(files, &head, from).await?,
+        let (tally, read) = match self.source.access() {
+            Access::Pages(pages) => Walk::of(self, pages, head).await?.run(from).await?,
+            Access::Files(files) => Growth::of(self, files, head).run(from).await?,
         };
         Ok((name.to_owned(), tally, read))
     }
 
-    /// Where to read from, of what the source still has.
-    fn within_reach(&self, head: &str, from: DateTime<Utc>) -> DateTime<Utc> {
-        let Some(reach) = self.source.plan().reach.map(|reach| before(self.now, reach)) else {
-            return from;
-        };
-        if from < reach {
-            tracing::warn!(
-                source = self.source.name(),
-                head,
-                %from,
-                to = %reach,
-                "the source no longer has these records: the program was stopped for too long"
-            );
+    /// How far behind its head a read begins.
+    async fn overlap(&self, head: &str) -> Result<TimeDelta, StoreError> {
+        if let Some(overlap) = self.source.plan().overlap {
+            return Ok(delta(overlap));
         }
-        from.max(reach)
+        let lateness = self.store.lateness(self.source.name(), head).await?;
+        let measured = lateness.quantile(NEARLY_ALL).filter(|_| lateness.count() >= TELLING);
+        let overlap = measured.map_or(LONGEST_OVERLAP, |late| late.mul_f64(1.5));
+        Ok(delta(overlap.clamp(SHORTEST_OVERLAP, LONGEST_OVERLAP)))
     }
 
-    /// Reads from `from` to now, oldest first, so that what is about to age out is read before it does.
-    /// A window that fails is tried again at half its length, for long windows are what a busy service
-    /// gives up on.
-    async fn windows(
-        &self,
-        pages: &dyn Pages,
-        plan: &Plan,
-        head: &mut Head,
-        mut from: DateTime<Utc>,
-    ) -> Result<(Tally, HeadRead), StoreError> {
-        let mut tally = Tally::default();
-        let mut window = delta(plan.window);
-        while from < self.now {
-            let to = (from + window).min(self.now);
-            let done = Head {
-                read_to: head.read_to.max(to),
-                failures: 0,
-                next_attempt_at: (to >= self.now).then(|| self.now + delta(plan.interval)),
-                ..head.clone()
-            };
-            match self.window(pages, &done, (from, to), &mut tally).await? {
-                Ok(true) => {
-                    *head = done;
-                    from = to;
-                    window = (window * 2).min(delta(plan.window));
-                }
-                Ok(false) => return Ok((tally, HeadRead::Stopped)),
-                Err(FetchError::Transient { .. }) if to - from > SHORTEST_WINDOW => {
-                    window = (to - from) / 2;
-                }
-                Err(error) => return Ok((tally, self.failed(head, &error).await?)),
-            }
-        }
-        Ok((tally, HeadRead::CaughtUp))
+    /// The source gives no more what a head had yet to read.
+    async fn lost(&self, head: &Head, reach: DateTime<Utc>) -> Result<(), StoreError> {
+        let lost = Interval { from: head.read_to, to: reach };
+        tracing::error!(
+            source = self.source.name(),
+            head = head.name,
+            from = %lost.from,
+            to = %lost.to,
+            "the source no longer has these records: they were not read in time"
+        );
+        self.store.lose((self.source.name(), self.source.kind()), &head.name, lost, self.now).await
     }
-
-    /// Reads one window page by page. The head moves with the last page's events, so a window that was
-    /// not read to its end is read again. `false` when the program is to stop.
-    async fn window(
-        &self,
-        pages: &dyn Pages,
-        done: &Head,
-        (from, to): (DateTime<Utc>, DateTime<Utc>),
-        tally: &mut Tally,
-    ) -> Result<Result<bool, FetchError>, StoreError> {
-        let mut followed = HashSet::new();
-        let mut ask = Ask::Window { from, to };
-        loop {
-            let page = match self.tried(&done.name, || pages.fetch(&done.name, &ask)).await {
-                Ok(Some(page)) => page,
-                Ok(None) => return Ok(Ok(false)),
-                Err(error) => return Ok(Err(error)),
-            };
-            let next = match next_ask(page.next, &mut followed) {
-                Ok(next) => next,
-                Err(error) => return Ok(Err(error)),
-            };
-            let head = next.is_none().then_some(done);
-            *tally += self.store_page(page.body, done, head).await?;
-            (self.on_page)(self.source.name(), &done.name, from, to);
-            match next {
-                Some(next) => ask = next,
-                None => return Ok(Ok(true)),
-            }
-        }
-    }
-
-    /// An answer, asked for again a few times where that may help: a window of many pages would hardly
-    /// ever be read to its end if each failure began it anew. `None` when the program is to stop.
-    pub(super) async fn tried<T, F>(
-        &self,
-        head: &str,
-        ask: impl Fn() -> F,
-    ) -> Result<Option<T>, FetchError>
-    where
-        F: Future<Output = Result<T, FetchError>>,
-    {
-        let mut failures = 0;
-        loop {
-            if self.stop.is_cancelled() {
-                return Ok(None);
-            }
-            let error = match ask().await {
-                Ok(answer) => return Ok(Some(answer)),
-                Err(error) => error,
-            };
-            failures += 1;
-            let FetchError::Transient { sentence, retry_after } = &error else { return Err(error) };
-            let wait = self.wait(failures).max(retry_after.unwrap_or_default());
-            if failures == TRIES || wait > LONGEST_WAIT_IN_PLACE {
-                return Err(error);
-            }
-            tracing::debug!(source = self.source.name(), head, failures, ?wait, "{sentence}");
-            tokio::select! {
-                () = self.stop.cancelled() => return Ok(None),
-                () = tokio::time::sleep(wait) => {}
-            }
-        }
-    }
-
-    /// The wait after so many failures in a row.
-    fn wait(&self, failures: u32) -> Duration {
-        let first = self.source.plan().retry_wait;
-        let doubled = first.saturating_mul(1_u32.checked_shl(failures - 1).unwrap_or(u32::MAX));
-        jittered(doubled.min(LONGEST_WAIT), self.now)
-    }
-
-    async fn store_page(
-        &self,
-        body: Vec<u8>,
-        done: &Head,
-        head: Option<&Head>,
-    ) -> Result<Tally, StoreError> {
-        let origin = format!("{} {}", self.source.name(), done.name);
-        let page = fetched(cut_page(body), &origin);
-        self.store.add((self.source.name(), self.source.kind()), page, head, self.now).await
-    }
-
-    /// Keeps the failure and when to try again: the wait doubles, and is never shorter than the source
-    /// asked for.
-    pub(super) async fn failed(
-        &self,
-        head: &Head,
-        error: &FetchError,
-    ) -> Result<HeadRead, StoreError> {
-        let failures = head.failures.saturating_add(1);
-        let (asked, is_permanent) = match error {
-            FetchError::Transient { retry_after, .. } => (retry_after.unwrap_or_default(), false),
-            FetchError::Permanent { .. } => (Duration::ZERO, true),
-        };
-        let wait = if is_permanent { LONGEST_WAIT } else { self.wait(failures) };
-        let until = self.now + delta(wait.max(asked));
-        let sentence = error.to_string();
-        let failed = Head { failures, next_attempt_at: Some(until), ..head.clone() };
-        self.store
-            .head_failed((self.source.name(), self.source.kind()), &failed, &sentence, self.now)
-            .await?;
-        Ok(HeadRead::Failed { sentence, is_permanent, until })
-    }
-}
-
-/// The next page to ask for. A link that was followed already would go round for ever.
-fn next_ask(
-    next: Option<String>,
-    followed: &mut HashSet<String>,
-) -> Result<Option<Ask>, FetchError> {
-    let Some(link) = next else { return Ok(None) };
-    let transient =
-        |sentence: &str| FetchError::Transient { sentence: sentence.to_owned(), retry_after: None };
-    if followed.len() >= PAGES_AT_MOST {
-        return Err(transient("one window has more than 100,000 pages; it will be read again"));
-    }
-    if !followed.insert(link.clone()) {
-        return Err(transient("the same nextLink came twice; the window will be read again"));
-    }
-    Ok(Some(Ask::Next(link)))
-}
-
-/// A wait made longer by up to a fifth, so that several heads do not come back at once.
-fn jittered(wait: Duration, now: DateTime<Utc>) -> Duration {
-    let fifth = u64::try_from(wait.as_millis() / 5).unwrap_or(0);
-    let spread = u64::from(now.timestamp_subsec_micros()) % (fifth + 1);
-    wait + Duration::from_millis(spread)
 }
 
 /// A time so long before another; the earliest there is where the span is longer than all of time.
-fn before(at: DateTime<Utc>, span: Duration) -> DateTime<Utc> {
-    at.checked_sub_signed(delta(span)).unwrap_or(DateTime::<Utc>::MIN_UTC)
+fn before(at: DateTime<Utc>, span: TimeDelta) -> DateTime<Utc> {
+    at.checked_sub_signed(span).unwrap_or(DateTime::<Utc>::MIN_UTC)
 }
 
 pub(super) fn delta(span: Duration) -> TimeDelta {

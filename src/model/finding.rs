@@ -52,4 +52,10 @@ pub struct RuleFacts {
     pub title: String,
     pub level: super::severity::Severity,
     pub category: String,
+    /// Whether its findings are of one matter, whatever their groups.
+    pub across_groups: bool,
+    /// The rules whose findings it explains.
+    pub hides: Vec<String>,
+    /// Evaluated and shown, and never told.
+    pub is_shadow: bool,
 }

@@ -76,6 +76,8 @@ numbered! {
     IncidentId,
     /// The number of a delivery in this database.
     DeliveryId,
+    /// The number of a silence in this database, as people type it.
+    SilenceId,
 }
 
 #[cfg(test)]

@@ -62,6 +62,9 @@ impl ResolvedBy {
     }
 }
 
+/// The category of incidents that are of a source which was not read, not of findings.
+pub const COVERAGE: &str = "coverage";
+
 /// An identity as an incident names it. Empty texts are unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NamedIdentity {
@@ -79,6 +82,12 @@ pub struct Incident {
     pub categories: Vec<String>,
     /// Names of the rules, most severe first.
     pub rules: Vec<String>,
+    /// Rules in shadow that were met as well: they are shown, and change nothing of the incident.
+    #[serde(default)]
+    pub shadow_rules: Vec<String>,
+    /// All of its rules are in shadow, so it is never told.
+    #[serde(default)]
+    pub is_shadow: bool,
     /// AADSTS numbers of the evidence, most frequent first; 0 is left out.
     pub error_codes: Vec<i64>,
     pub identities: Vec<NamedIdentity>,

@@ -15,6 +15,23 @@ pub enum Form {
     Table,
 }
 
+impl Form {
+    /// As the database keeps it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Table => "table",
+        }
+    }
+
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        [Self::Json, Self::Csv, Self::Table].into_iter().find(|form| form.as_str() == text)
+    }
+}
+
 /// One record, with the bytes it had and the place it was read from.
 #[derive(Clone, Debug)]
 pub struct RawRecord<'a> {

@@ -152,7 +152,8 @@ proptest! {
     ) {
         let mut bytes = GRAPH.as_bytes().to_vec();
         for (place, kind, byte) in edits {
-            let place = place.min(bytes.len() - 1);
+            let Some(last) = bytes.len().checked_sub(1) else { break };
+            let place = place.min(last);
             match kind {
                 0 => bytes[place] = byte,
                 1 => bytes.insert(place, byte),

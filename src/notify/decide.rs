@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::message::topic;
 use crate::config::Route;
 use crate::model::{Incident, ResolvedBy, TellReason};
-use crate::store::judgements::{LeftUntold, Told};
+use crate::store::judgements::{Held, LeftUntold, Told};
 
 /// So many times the events that were told are worth telling again.
 const MUCH_MORE: u64 = 10;
@@ -37,6 +37,10 @@ pub(super) struct Case<'a> {
     /// It was judged before this channel was known.
     pub(super) before_channel: bool,
     pub(super) hold_resolved_for: TimeDelta,
+    /// The end of a silence that it is of.
+    pub(super) silent_until: Option<DateTime<Utc>>,
+    /// What held it back when it was last judged.
+    pub(super) held: Option<Held>,
     pub(super) now: DateTime<Utc>,
 }
 
@@ -55,16 +59,35 @@ pub(super) fn fits(routes: &[Route], channel: &str, incident: &Incident) -> bool
         })
 }
 
-/// Judges one incident for one channel.
+/// Judges one incident for one channel. What a silence holds back is judged again at its end, by how things
+/// stand then.
 #[must_use]
 pub(super) fn judge(case: &Case<'_>) -> Judgement {
+    match (aloud(case), case.silent_until) {
+        (Judgement::Tell(_), Some(until)) => Judgement::Wait(until),
+        (judgement, _) => judgement,
+    }
+}
+
+/// What would be told if there were no silences.
+fn aloud(case: &Case<'_>) -> Judgement {
     let is_gone = case.merged
         || matches!(case.incident.resolved_by, Some(ResolvedBy::Merged | ResolvedBy::Withdrawn));
     match (case.last, is_gone) {
         (None, true) => Judgement::Nothing,
-        (None, false) => first(case),
         (Some(last), true) if last.reason == TellReason::Resolved => Judgement::Nothing,
         (Some(_), true) => Judgement::Tell(TellReason::Resolved),
+        (None, false) if case.incident.is_shadow => Judgement::Nothing,
+        // Its rules were put in shadow since: of what was told, the end is told.
+        (Some(last), false) if case.incident.is_shadow => {
+            let is_over = case.incident.resolved_at.is_some();
+            if is_over && last.reason != TellReason::Resolved {
+                Judgement::Tell(TellReason::Resolved)
+            } else {
+                Judgement::Nothing
+            }
+        }
+        (None, false) => first(case),
         (Some(last), false) => again(case, last),
     }
 }
@@ -79,7 +102,9 @@ fn first(case: &Case<'_>) -> Judgement {
             && incident.severity <= left.severity
             && incident.event_count < much_more(left.event_count)
     });
-    if !case.fits || is_let_be || (case.before_channel && is_over) {
+    // What came and went in silence or in shadow was not to be told.
+    let is_past = is_over && (case.before_channel || case.held.is_some());
+    if !case.fits || is_let_be || is_past {
         Judgement::Nothing
     } else {
         Judgement::Tell(TellReason::Opened)
@@ -109,6 +134,10 @@ fn again(case: &Case<'_>, last: &Told) -> Judgement {
 
 fn worse(case: &Case<'_>, last: &Told) -> Judgement {
     let incident = case.incident;
+    if last.reason == TellReason::Resolved && incident.event_count <= last.event_count {
+        // The same that was told as over: only its rule is another now.
+        return Judgement::Nothing;
+    }
     if incident.severity > last.severity {
         return Judgement::Tell(TellReason::Worse);
     }
@@ -145,7 +174,7 @@ mod tests {
 
     use super::super::sample;
     use super::*;
-    use crate::model::Severity;
+    use crate::model::{Severity, SilenceId};
 
     fn at(minute: i64) -> DateTime<Utc> {
         sample::at(minute)
@@ -160,6 +189,8 @@ mod tests {
             fits: true,
             before_channel: false,
             hold_resolved_for: TimeDelta::minutes(5),
+            silent_until: None,
+            held: None,
             now,
         }
     }
@@ -271,6 +302,59 @@ mod tests {
         assert_eq!(judged(incident(Severity::Medium, 6, None), true), told);
         assert_eq!(judged(incident(Severity::High, 6, None), false), told);
         assert_eq!(judged(incident(Severity::Medium, 50, None), false), told);
+    }
+
+    #[test]
+    fn a_silence_holds_back_until_its_end_and_what_was_over_by_then_is_never_told() {
+        let silent = |incident, last| {
+            judge(&Case { silent_until: Some(at(60)), ..case(incident, last, at(30)) })
+        };
+        let opened = last(TellReason::Opened, Severity::Medium, 12, 0);
+        let open = incident(Severity::High, 12, None);
+        let over = incident(Severity::High, 12, Some((20, ResolvedBy::Recovered)));
+        assert_eq!(silent(&open, None), Judgement::Wait(at(60)));
+        assert_eq!(silent(&open, Some(&opened)), Judgement::Wait(at(60)));
+        assert_eq!(silent(&over, Some(&opened)), Judgement::Wait(at(60)));
+        let same = incident(Severity::Medium, 12, None);
+        assert_eq!(silent(&same, Some(&opened)), Judgement::Nothing);
+        let after = |incident, last| {
+            judge(&Case { held: Some(Held::By(SilenceId(1))), ..case(incident, last, at(60)) })
+        };
+        assert_eq!(after(&open, None), Judgement::Tell(TellReason::Opened));
+        assert_eq!(after(&over, None), Judgement::Nothing);
+        assert_eq!(after(&over, Some(&opened)), Judgement::Tell(TellReason::Resolved));
+    }
+
+    #[test]
+    fn what_is_over_is_not_told_again_because_its_rule_was_edited() {
+        let over = |severity, count| incident(severity, count, Some((20, ResolvedBy::Recovered)));
+        let resolved = last(TellReason::Resolved, Severity::Medium, 12, 30);
+        let judged = |incident| judge(&case(&incident, Some(&resolved), at(900)));
+        assert_eq!(judged(over(Severity::Critical, 12)), Judgement::Nothing);
+        assert_eq!(judged(over(Severity::Critical, 13)), Judgement::Tell(TellReason::Worse));
+        // Out of the shadow comes what is open, not what was.
+        let promoted =
+            |incident| judge(&Case { held: Some(Held::InShadow), ..case(incident, None, at(900)) });
+        let was = over(Severity::High, 12);
+        assert_eq!(promoted(&was), Judgement::Nothing);
+        let open = incident(Severity::High, 12, None);
+        assert_eq!(promoted(&open), Judgement::Tell(TellReason::Opened));
+    }
+
+    #[test]
+    fn of_an_incident_in_shadow_nothing_is_told_but_the_end_of_what_was() {
+        let shadow =
+            |ended| Incident { is_shadow: true, ..incident(Severity::Critical, 5_000, ended) };
+        let over = shadow(Some((20, ResolvedBy::Recovered)));
+        let (open, opened) = (shadow(None), last(TellReason::Opened, Severity::Low, 1, 0));
+        assert_eq!(judge(&case(&open, None, at(900))), Judgement::Nothing);
+        assert_eq!(judge(&case(&over, None, at(900))), Judgement::Nothing);
+        assert_eq!(judge(&case(&open, Some(&opened), at(900))), Judgement::Nothing);
+        let told = Judgement::Tell(TellReason::Resolved);
+        assert_eq!(judge(&case(&over, Some(&opened), at(900))), told);
+        let resolved = last(TellReason::Resolved, Severity::Low, 1, 0);
+        assert_eq!(judge(&case(&over, Some(&resolved), at(900))), Judgement::Nothing);
+        assert_eq!(judge(&case(&open, Some(&resolved), at(900))), Judgement::Nothing);
     }
 
     #[test]

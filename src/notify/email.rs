@@ -107,7 +107,7 @@ impl Email {
         let timeout = settings.timeout.map_or(Duration::from_secs(30), |span| span.0);
         let server = format!("{}:{port}", settings.host);
         let username = settings.username.clone();
-        let transport = transport(settings, port, timeout)
+        let transport = transport(settings, port, timeout, &section.variable("password"))
             .map_err(|sentence| faults.push(section.fault(sentence)))
             .ok();
         match (from, transport) {
@@ -171,7 +171,7 @@ impl Email {
             std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
         let said = answer(&said);
         let Some(code) = error.status() else {
-            return transient(if error.is_tls() {
+            return transient(if error.is_tls() || is_of_tls(error) {
                 format!(
                     "no TLS with the mail server {server}: {said}; check that `security` fits `port`, and the certificate of `host` (one of your own authority: `ca_file`)"
                 )
@@ -268,6 +268,7 @@ fn transport(
     settings: Settings,
     port: u16,
     timeout: Duration,
+    variable: &str,
 ) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
     let Settings { host, security, username, password, password_file, ca_file, .. } = settings;
     let password = Secret::pick("password", password, password_file.as_deref())?;
@@ -297,13 +298,26 @@ fn transport(
         }
         (None, None) => builder,
         (Some(_), None) => {
-            return Err("`username` is set and `password` is not: set both or none".to_owned());
+            return Err(format!(
+                "`username` is set and `password` is not: write `password_file`, or set {variable}"
+            ));
         }
         (None, Some(_)) => {
             return Err("`password` is set and `username` is not: set both or none".to_owned());
         }
     };
     Ok(builder.build())
+}
+
+/// Whether TLS is behind a connection that failed. A certificate that is not trusted comes to light
+/// while connecting, and passes for a failure to connect.
+fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|cause| {
+        // What an I/O error wraps is not among its causes.
+        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause.is::<rustls::Error>()
+            || wrapped.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
+    })
 }
 
 /// The certificates of a PEM file.

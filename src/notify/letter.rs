@@ -13,7 +13,7 @@ use super::message::{Message, digest, plain};
 use super::words::{colour, has_steps, headline, standing};
 use crate::diagnose::phrase::{count, time};
 use crate::diagnose::{Cause, Confidence, Step, Who};
-use crate::model::TellReason;
+use crate::model::{IncidentState, NAMED_AT_MOST, TellReason};
 
 /// Identities listed with all their ids.
 const WHO_AT_MOST: usize = 10;
@@ -174,13 +174,20 @@ fn view(message: &Message) -> View<'_> {
         standing: standing(message),
         is_over,
         what: &card.what,
-        steps_title: if is_over { "Still worth doing" } else { "Do now" },
+        // A mail that comes late, of the first reading perhaps, tells of what is over already.
+        steps_title: match card.incident.state() {
+            IncidentState::Resolved => "Still worth doing",
+            IncidentState::Open | IncidentState::Acknowledged => "Do now",
+        },
         steps,
         causes: card.causes.iter().map(cause_lines).collect(),
         unusual: if is_over { &[] } else { &card.unusual },
         who: card.who.iter().take(WHO_AT_MOST).map(who_lines).collect(),
         who_left_out: match there_are.saturating_sub(shown) {
             0 => String::new(),
+            more if there_are >= NAMED_AT_MOST => {
+                format!("and at least {more} more: see the incident")
+            }
             more => format!("and {more} more: see the incident"),
         },
         unknown: if is_over { &[] } else { &card.unknown },
@@ -213,7 +220,7 @@ fn who_lines(who: &Who) -> WhoLines<'_> {
         ("Service principal", &who.service_principal_id),
         ("Client id", &who.app_id),
         ("Tenant", &who.tenant_id),
-        ("Resource", &who.arm_resource_id),
+        ("Azure resource", &who.arm_resource_id),
     ];
     let mut rows: Vec<(&str, String)> = ids
         .into_iter()

@@ -10,11 +10,13 @@ mod deliver;
 mod email;
 mod letter;
 mod message;
+mod mute;
 mod outbox;
 mod payload;
 #[cfg(test)]
 mod sample;
 mod signature;
+mod silences;
 #[cfg(test)]
 mod tests;
 mod webhook;
@@ -23,7 +25,9 @@ mod words;
 pub use channel::{Channel, SendError};
 pub use deliver::Delivered;
 pub use message::{Before, Message};
+pub use mute::ANY_CHANNEL;
 pub use outbox::{Outbox, Planned};
+pub use silences::{SilenceError, begin as begin_silence, end as end_silence};
 
 use crate::config::{Fault, NotifyConfig, Section};
 

@@ -11,10 +11,10 @@ use super::message::{Before, Message, cleaned, commands};
 use crate::config::{Config, Route};
 use crate::detect::Rulebook;
 use crate::diagnose::{self, Card, Catalogue};
-use crate::model::{DeliveryId, Incident, IncidentId};
+use crate::model::{DeliveryId, Incident, IncidentId, Silence};
 use crate::store::deliveries::{self as rows, NewDelivery};
-use crate::store::judgements::{self, Told, Unjudged};
-use crate::store::{Store, StoreError};
+use crate::store::judgements::{self, Held, Told, Unjudged};
+use crate::store::{Store, StoreError, incidents};
 
 /// Incidents judged in one transaction.
 const BATCH: u32 = 64;
@@ -42,7 +42,17 @@ struct Judged {
     id: IncidentId,
     revision: i64,
     again_at: Option<DateTime<Utc>>,
+    /// What held something of it back, and what is to be noted of that.
+    held: Option<Held>,
+    note: Option<String>,
     messages: Vec<(Told, Message)>,
+}
+
+/// What judging rests on besides the incident.
+struct Bench<'a> {
+    explain: Explain<'a>,
+    known: Vec<(String, DateTime<Utc>)>,
+    silences: Vec<Silence>,
 }
 
 impl Outbox {
@@ -73,7 +83,11 @@ impl Outbox {
         now: DateTime<Utc>,
     ) -> Result<Planned, StoreError> {
         self.know_channels(store, now).await?;
-        let known = store.known_channels().await?;
+        let bench = Bench {
+            explain: Explain { store, rulebook, catalogue },
+            known: store.known_channels().await?,
+            silences: store.silences(Some(now)).await?,
+        };
         let mut planned = Planned::default();
         loop {
             let unjudged = store.unjudged(now, BATCH).await?;
@@ -85,10 +99,7 @@ impl Outbox {
             for one in unjudged {
                 match store.incident(one.incident_id).await? {
                     None => lost.push(one.incident_id),
-                    Some(incident) => {
-                        let explain = Explain { store, rulebook, catalogue };
-                        batch.push(self.judge(&explain, &known, &one, incident, now).await?);
-                    }
+                    Some(incident) => batch.push(self.judge(&bench, &one, incident, now).await?),
                 }
             }
             planned.judged += batch.len() as u64;
@@ -123,17 +134,24 @@ impl Outbox {
 
     async fn judge(
         &self,
-        explain: &Explain<'_>,
-        known: &[(String, DateTime<Utc>)],
+        Bench { explain, known, silences }: &Bench<'_>,
         unjudged: &Unjudged,
         incident: Incident,
         now: DateTime<Utc>,
     ) -> Result<Judged, StoreError> {
+        let silence = Silence::over(silences, &incident, now);
         let before = explain.store.told_of(incident.id).await?;
         let mut judged = Judged {
             id: incident.id,
             revision: incident.revision,
             again_at: None,
+            // That it was held back stays known until it is told, or begins anew.
+            held: if incident.is_shadow {
+                Some(Held::InShadow)
+            } else {
+                unjudged.held.filter(|_| incident.resolved_at.is_some())
+            },
+            note: None,
             messages: Vec::new(),
         };
         let mut card: Option<Card> = None;
@@ -150,6 +168,8 @@ impl Outbox {
                     before_channel: unjudged.first_judged_at < known_at
                         && unjudged.first_judged_at.is_some(),
                     hold_resolved_for: self.hold_resolved_for,
+                    silent_until: silence.map(|silence| silence.ends_at),
+                    held: unjudged.held,
                     now,
                 };
                 let telling = match judge(&case) {
@@ -157,6 +177,8 @@ impl Outbox {
                     Judgement::Wait(until) => {
                         judged.again_at =
                             Some(judged.again_at.map_or(until, |at: DateTime<Utc>| at.min(until)));
+                        let holding = silence.filter(|silence| silence.ends_at == until);
+                        judged.held = holding.map(|silence| Held::By(silence.id)).or(judged.held);
                         break;
                     }
                     Judgement::Nothing => break,
@@ -171,6 +193,9 @@ impl Outbox {
                 last = Some(telling);
             }
         }
+        let silence = silence.filter(|silence| judged.held == Some(Held::By(silence.id)));
+        judged.note =
+            silence.filter(|silence| unjudged.held != Some(Held::By(silence.id))).map(in_words);
         Ok(judged)
     }
 
@@ -242,6 +267,17 @@ impl Explain<'_> {
     }
 }
 
+/// What the timeline says of a silence.
+fn in_words(silence: &Silence) -> String {
+    format!(
+        "silenced until {} by {} (silence {}): {}",
+        silence.ends_at.format("%Y-%m-%d %H:%M:%S UTC"),
+        silence.created_by,
+        silence.id,
+        silence.reason
+    )
+}
+
 async fn commit(
     store: &Store,
     batch: Vec<Judged>,
@@ -269,8 +305,18 @@ async fn commit(
             rows::set_message(&mut writing, delivery_id, &text).await?;
             planned += 1;
         }
-        judgements::set_judged(&mut writing, judged.id, judged.revision, judged.again_at, now)
-            .await?;
+        judgements::set_judged(
+            &mut writing,
+            judged.id,
+            judged.revision,
+            judged.again_at,
+            judged.held,
+            now,
+        )
+        .await?;
+        if let Some(note) = judged.note {
+            incidents::note(&mut writing, judged.id, "silenced", &note, now).await?;
+        }
     }
     for id in lost {
         judgements::forget(&mut writing, *id).await?;

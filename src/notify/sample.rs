@@ -19,6 +19,8 @@ pub(super) fn incident() -> Incident {
         severity: Severity::High,
         categories: vec!["spike".to_owned()],
         rules: vec!["application_not_found_spike".to_owned()],
+        shadow_rules: Vec::new(),
+        is_shadow: false,
         error_codes: vec![700_016],
         identities: vec![NamedIdentity {
             service_principal_id: "3c1e64a5-0d7f-4a53-9a1c-2f6f0f7b9d11".to_owned(),

@@ -64,7 +64,7 @@ impl Webhook {
         let settings: Settings = section.settings().map_err(|fault| vec![fault])?;
         let mut faults = Vec::new();
         let mut take = |sentence: String| faults.push(section.fault(sentence));
-        let keys = keys(&settings).map_err(&mut take).ok();
+        let keys = keys(&settings, &section.variable("secret")).map_err(&mut take).ok();
         let headers = headers(&settings.headers).map_err(&mut take).ok();
         let url = address(&settings).map_err(&mut take).ok();
         let allow_private =
@@ -208,16 +208,15 @@ impl Channel for Webhook {
     }
 }
 
-fn keys(settings: &Settings) -> Result<Keys, String> {
+fn keys(settings: &Settings, variable: &str) -> Result<Keys, String> {
     let one = Secret::pick("secret", settings.secret.clone(), settings.secret_file.as_deref())?;
     match (one, settings.secrets.as_slice()) {
         (Some(_), [_, ..]) => Err("give `secret` or `secrets`, not both".to_owned()),
         (Some(secret), []) => Keys::read(&[secret]),
-        (None, []) => {
-            Err("`secret` is missing: without it a receiver cannot tell who wrote; make one with \
-             `echo whsec_$(openssl rand -base64 32)` and give it to the receiver too"
-                .to_owned())
-        }
+        (None, []) => Err(format!(
+            "`secret` is missing: without it a receiver cannot tell who wrote; make one with \
+                 `echo whsec_$(openssl rand -base64 32)`, give it to the receiver, and write `secret_file` or set {variable}"
+        )),
         (None, secrets) => Keys::read(secrets),
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fleet::Identity;
 use super::scenarios::Family;
-use crate::model::{Incident, Severity, SignInType};
+use crate::model::{Incident, NamedIdentity, Severity, SignInType};
 
 /// One scenario as it is told in `labels.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,16 +44,27 @@ impl Label {
     /// Whether an incident is of an identity of this scenario, or of the one in its place, within its time.
     #[must_use]
     pub fn is_of(&self, incident: &Incident) -> bool {
+        self.covers(&incident.identities, incident.started_at, incident.last_seen_at)
+    }
+
+    /// Whether what was said of these identities, from `since` to `until`, touches this scenario.
+    #[must_use]
+    pub fn covers(
+        &self,
+        identities: &[NamedIdentity],
+        since: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> bool {
         let is_known = |known: &LabelledIdentity| {
-            incident.identities.iter().any(|named| {
+            identities.iter().any(|named| {
                 let is_principal = !named.service_principal_id.is_empty()
                     && named.service_principal_id == known.service_principal_id;
                 is_principal || named.app_id == known.app_id
             })
         };
         self.identities.iter().chain(&self.successor).any(is_known)
-            && incident.started_at <= self.recovered_at.unwrap_or(self.ended_at).max(self.ended_at)
-            && incident.last_seen_at >= self.started_at
+            && since <= self.recovered_at.unwrap_or(self.ended_at).max(self.ended_at)
+            && until >= self.started_at
     }
 }
 

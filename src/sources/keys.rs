@@ -10,7 +10,7 @@ use serde::de::value::Error as ValueError;
 use toml::{Table, Value};
 use url::Url;
 
-use crate::config::{Fault, Secret, Section, Span};
+use crate::config::{Fault, Secret, Section, Span, unknown};
 use crate::model::SignInType;
 use crate::sources::http;
 
@@ -52,11 +52,7 @@ impl<'a> Keys<'a> {
 
     /// The environment variable that sets a key of this section.
     pub(super) fn variable(&self, key: &str) -> String {
-        let (table, name) = (self.section.table, &self.section.name);
-        format!("SIGNINEL_{table}_{name}_{key}")
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
-            .collect()
+        self.section.variable(key)
     }
 
     /// Whether a key is there that nobody took yet.
@@ -138,6 +134,45 @@ impl<'a> Keys<'a> {
         default.0
     }
 
+    /// A span of time, where there is one, no shorter than `least`.
+    pub(super) fn maybe_span(&mut self, key: &str, least: Span) -> Option<Duration> {
+        self.table.contains_key(key).then(|| self.span(key, least, least))
+    }
+
+    /// Spans of time, each no shorter than `least`.
+    pub(super) fn spans(&mut self, key: &str, default: &[Span], least: Span) -> Vec<Duration> {
+        let defaults = || default.iter().map(|span| span.0).collect();
+        match self.table.remove(key) {
+            None => defaults(),
+            Some(Value::Array(values)) => values
+                .into_iter()
+                .map(|value| {
+                    self.table.insert(key.to_owned(), value);
+                    self.span(key, least, least)
+                })
+                .collect(),
+            Some(other) => {
+                self.fault(
+                    key,
+                    &format!("is {other}; write a list of spans, such as [\"2h\", \"24h\"]"),
+                );
+                defaults()
+            }
+        }
+    }
+
+    /// Yes or no; no where it is absent.
+    pub(super) fn flag(&mut self, key: &str) -> bool {
+        match self.table.remove(key) {
+            None => false,
+            Some(Value::Boolean(flag)) => flag,
+            Some(other) => {
+                self.fault(key, &format!("is {other}; write true or false"));
+                false
+            }
+        }
+    }
+
     /// A whole number in a range.
     pub(super) fn number(&mut self, key: &str, default: u32, range: RangeInclusive<u32>) -> u32 {
         let Some(value) = self.table.remove(key) else { return default };
@@ -207,7 +242,8 @@ impl<'a> Keys<'a> {
     pub(super) fn finish(mut self, known: &str) -> Vec<Fault> {
         let left: Vec<String> = self.table.keys().cloned().collect();
         for key in left {
-            self.fault(&key, &format!("is not known here; the keys are {known}"));
+            let names: Vec<&str> = known.split(", ").collect();
+            self.fault(&key, &unknown(&key, "the keys are", &names));
         }
         self.faults
     }

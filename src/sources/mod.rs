@@ -15,7 +15,9 @@ mod tls;
 
 use crate::config::{Fault, Section};
 
-pub use source::{Ask, FetchError, GrowingFile, GrowingFiles, Page, Pages, Plan, Reading, Source};
+pub use source::{
+    Access, Ask, FetchError, GrowingFile, GrowingFiles, Keep, Page, Pages, Plan, Source,
+};
 
 /// Makes what a `[[source]]` asks for.
 pub fn build(section: &Section) -> Result<Box<dyn Source>, Vec<Fault>> {

@@ -7,6 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use crate::model::{Interval, Summary};
+
 /// What to ask for next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
@@ -35,6 +37,17 @@ pub enum FetchError {
     Permanent { sentence: String },
 }
 
+impl FetchError {
+    /// One after which the source asked for no wait.
+    pub(super) fn transient(sentence: String) -> Self {
+        Self::Transient { sentence, retry_after: None }
+    }
+
+    pub(super) fn permanent(sentence: String) -> Self {
+        Self::Permanent { sentence }
+    }
+}
+
 /// How a source wants to be read.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -44,8 +57,16 @@ pub struct Plan {
     pub interval: Duration,
     /// How far back the first read goes.
     pub backfill: Duration,
-    /// How far behind its head each read begins, so that late records are found.
-    pub overlap: Duration,
+    /// How far behind its head each read begins, so that late records are found; where it is not given,
+    /// as far as records were seen to come late.
+    pub overlap: Option<Duration>,
+    /// Ages at which what was read is read once more.
+    pub sweeps: Vec<Duration>,
+    /// A head that was not read for so long has a gap.
+    pub stale_after: Duration,
+    pub keep: Keep,
+    /// Compare closed hours with what the source itself counts.
+    pub reconcile: bool,
     /// The longest window asked for at once.
     pub window: Duration,
     /// The wait after a failure that said nothing of when to come back; each further failure doubles it.
@@ -71,9 +92,18 @@ pub struct GrowingFile {
 
 /// The two ways in which records are polled.
 #[derive(Clone, Copy)]
-pub enum Reading<'a> {
+pub enum Access<'a> {
     Pages(&'a dyn Pages),
     Files(&'a dyn GrowingFiles),
+}
+
+/// Which sign-ins of users are kept; those of workloads always are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    #[default]
+    All,
+    /// Those that failed: users sign in a hundred times as often as workloads.
+    Failures,
 }
 
 /// A place that records are polled from.
@@ -81,8 +111,19 @@ pub enum Reading<'a> {
 pub trait Source: Send + Sync {
     fn name(&self) -> &str;
     fn kind(&self) -> &'static str;
+    /// Whose logs these are, as the configuration names the tenant; empty where records say so.
+    fn tenant_id(&self) -> &str;
     fn plan(&self) -> &Plan;
-    fn reading(&self) -> Reading<'_>;
+    fn access(&self) -> Access<'_>;
+
+    /// What the source itself counts of a head over an hour; `None` where it does not count.
+    async fn counted(
+        &self,
+        _head: &str,
+        _hour: Interval,
+    ) -> Result<Option<Vec<Summary>>, FetchError> {
+        Ok(None)
+    }
 
     /// Whether it can be read, for `doctor`: what works, or a sentence that says what to do.
     async fn check(&self, now: DateTime<Utc>) -> Result<String, FetchError>;

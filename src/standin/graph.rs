@@ -46,6 +46,8 @@ pub struct Options {
     pub requests_per_10s: Option<usize>,
     /// Whether `$orderby` is taken.
     pub orders: bool,
+    /// Whether it counts sign-ins by the hour too; those it does not show are counted.
+    pub counts: bool,
     /// Filters that reach back further than this are refused.
     pub keeps: Option<TimeDelta>,
 }
@@ -58,6 +60,7 @@ impl Default for Options {
             faults: Faults::default(),
             requests_per_10s: None,
             orders: true,
+            counts: false,
             keeps: None,
         }
     }
@@ -82,11 +85,11 @@ pub struct Running {
     stop: CancellationToken,
 }
 
-struct Shared {
+pub(super) struct Shared {
     origin: String,
-    shelf: Shelf,
-    options: Options,
-    token: String,
+    pub(super) shelf: Shelf,
+    pub(super) options: Options,
+    pub(super) token: String,
     identity_header: String,
     schedule: Mutex<Schedule>,
     /// When the requests of the last 10 s came.
@@ -120,6 +123,7 @@ impl GraphStandin {
         });
         let router = Router::new()
             .route("/beta/auditLogs/signIns", get(sign_ins))
+            .route("/beta/auditLogs/{function}", get(super::counts::answer))
             .route("/msi/token", get(identity_token))
             .fallback(unknown_path)
             .with_state(Arc::clone(&shared));
@@ -187,8 +191,8 @@ impl Drop for Running {
     }
 }
 
-type Shares = extract::State<Arc<Shared>>;
-type Asked = extract::Query<BTreeMap<String, String>>;
+pub(super) type Shares = extract::State<Arc<Shared>>;
+pub(super) type Asked = extract::Query<BTreeMap<String, String>>;
 
 async fn sign_ins(
     extract::State(shared): Shares,
@@ -227,7 +231,15 @@ async fn sign_ins(
             ([(CONTENT_TYPE, "text/html")], page).into_response()
         }
         Some(Mishap::Empty) => StatusCode::OK.into_response(),
-        None | Some(Mishap::CutOff | Mishap::Truncated) => match shared.page(&options) {
+        Some(Mishap::Unauthorised) => {
+            let message = "Lifetime validation failed, the token is expired.";
+            shared.refusal(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message)
+        }
+        Some(Mishap::Expired) if options.contains_key("$skiptoken") => {
+            let message = "Invalid Skip Token, skip token is null";
+            shared.refusal(StatusCode::BAD_REQUEST, "BadRequest", message)
+        }
+        _ => match shared.page(&options, mishap) {
             Ok(body) => sent(body, mishap),
             Err(message) => shared.refusal(StatusCode::BAD_REQUEST, "BadRequest", &message),
         },
@@ -275,7 +287,7 @@ async fn identity_token(
     .into_response()
 }
 
-async fn unknown_path(extract::State(shared): Shares) -> Response {
+pub(super) async fn unknown_path(extract::State(shared): Shares) -> Response {
     let message = "Resource not found for the segment.";
     shared.refusal(StatusCode::NOT_FOUND, "BadRequest", message)
 }
@@ -297,7 +309,11 @@ impl Shared {
     }
 
     /// The body of a page; the error is a sentence in Graph's manner.
-    fn page(&self, options: &BTreeMap<String, String>) -> Result<Vec<u8>, String> {
+    fn page(
+        &self,
+        options: &BTreeMap<String, String>,
+        mishap: Option<Mishap>,
+    ) -> Result<Vec<u8>, String> {
         if !self.options.orders && options.contains_key("$orderby") {
             return Err("Query option '$orderby' is not supported.".to_owned());
         }
@@ -313,7 +329,7 @@ impl Shared {
         body.extend_from_slice(b"/beta/$metadata#auditLogs/signIns\",");
         if let Some(place) = next {
             body.extend_from_slice(b"\"@odata.nextLink\":\"");
-            body.extend_from_slice(self.next_link(options, place).as_bytes());
+            body.extend_from_slice(self.next_link(options, place, mishap).as_bytes());
             body.extend_from_slice(b"\",");
         }
         body.extend_from_slice(b"\"value\":[");
@@ -328,10 +344,20 @@ impl Shared {
     }
 
     /// The same request from a place on. Its characters need no escape in JSON.
-    fn next_link(&self, options: &BTreeMap<String, String>, place: usize) -> String {
+    fn next_link(
+        &self,
+        options: &BTreeMap<String, String>,
+        place: usize,
+        mishap: Option<Mishap>,
+    ) -> String {
+        let token = match (mishap, options.get("$skiptoken")) {
+            (Some(Mishap::Looped), Some(own)) => own.clone(),
+            (Some(Mishap::LinkedNowhere), _) => String::new(),
+            _ => query::token(place),
+        };
         let query = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(options.iter().filter(|(name, _)| *name != "$skiptoken"))
-            .append_pair("$skiptoken", &query::token(place))
+            .append_pair("$skiptoken", &token)
             .finish();
         format!("{}/beta/auditLogs/signIns?{query}", self.origin)
     }
@@ -341,7 +367,7 @@ impl Shared {
         self.refusal(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message)
     }
 
-    fn refusal(&self, status: StatusCode, code: &str, message: &str) -> Response {
+    pub(super) fn refusal(&self, status: StatusCode, code: &str, message: &str) -> Response {
         let date: DateTime<Utc> = self.options.clock.now();
         let inner = serde_json::json!({"date": date.to_rfc3339_opts(SecondsFormat::Secs, true)});
         let error = serde_json::json!({"code": code, "message": message, "innerError": inner});
@@ -350,7 +376,7 @@ impl Shared {
 }
 
 /// A header as text; empty where it is absent.
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 

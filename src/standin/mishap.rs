@@ -20,6 +20,14 @@ pub struct Faults {
     pub empty: f64,
     /// 200 with half of the JSON, and no other sign of it.
     pub truncated: f64,
+    /// 401, as for a token that ends between two pages.
+    pub unauthorised: f64,
+    /// A page whose `nextLink` leads to the page itself, where there is a next one.
+    pub looped: f64,
+    /// A page whose `nextLink` has an empty `$skiptoken`, where there is a next one.
+    pub linked_nowhere: f64,
+    /// 400 to a `$skiptoken`, where one was sent.
+    pub expired: f64,
 }
 
 impl Faults {
@@ -34,6 +42,10 @@ impl Faults {
             html: probability,
             empty: probability,
             truncated: probability,
+            unauthorised: probability,
+            looped: probability,
+            linked_nowhere: probability,
+            expired: probability,
         }
     }
 }
@@ -48,6 +60,10 @@ pub(super) enum Mishap {
     Html,
     Empty,
     Truncated,
+    Unauthorised,
+    Looped,
+    LinkedNowhere,
+    Expired,
 }
 
 /// Mishaps, one request after the other.
@@ -63,18 +79,21 @@ impl Schedule {
 
     /// What befalls the next request.
     pub(super) fn next(&mut self) -> Option<Mishap> {
-        let Faults { throttled, throttled_silently, failed, cut_off, html, empty, truncated } =
-            self.faults;
+        let faults = &self.faults;
         let mut left: f64 = self.random.random();
         [
-            (throttled, Mishap::Throttled),
-            (throttled_silently, Mishap::ThrottledSilently),
-            (failed / 2.0, Mishap::Failed),
-            (failed / 2.0, Mishap::Unavailable),
-            (cut_off, Mishap::CutOff),
-            (html, Mishap::Html),
-            (empty, Mishap::Empty),
-            (truncated, Mishap::Truncated),
+            (faults.throttled, Mishap::Throttled),
+            (faults.throttled_silently, Mishap::ThrottledSilently),
+            (faults.failed / 2.0, Mishap::Failed),
+            (faults.failed / 2.0, Mishap::Unavailable),
+            (faults.cut_off, Mishap::CutOff),
+            (faults.html, Mishap::Html),
+            (faults.empty, Mishap::Empty),
+            (faults.truncated, Mishap::Truncated),
+            (faults.unauthorised, Mishap::Unauthorised),
+            (faults.looped, Mishap::Looped),
+            (faults.linked_nowhere, Mishap::LinkedNowhere),
+            (faults.expired, Mishap::Expired),
         ]
         .into_iter()
         .find_map(|(probability, mishap)| {
@@ -107,9 +126,13 @@ mod tests {
             Mishap::Html,
             Mishap::Empty,
             Mishap::Truncated,
+            Mishap::Unauthorised,
+            Mishap::Looped,
+            Mishap::LinkedNowhere,
+            Mishap::Expired,
         ];
         assert!(each.iter().all(|mishap| some.contains(&Some(*mishap))));
         let befallen = some.iter().flatten().count();
-        assert!((600..800).contains(&befallen), "{befallen} of 2000, not 35 %");
+        assert!((1000..1200).contains(&befallen), "{befallen} of 2000, not 55 %");
     }
 }

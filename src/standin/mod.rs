@@ -1,5 +1,6 @@
 //! What Signinel speaks to, on loopback, so that the real clients run in the demonstration and the tests.
 
+mod counts;
 mod mishap;
 mod query;
 mod shelf;

@@ -96,6 +96,12 @@ fn place(token: &str) -> Result<usize, String> {
         .ok_or_else(|| "Invalid Skip Token".to_owned())
 }
 
+/// The half-open time that a filter is for. The error is a sentence in Graph's manner.
+pub(super) fn window(filter: &str) -> Result<(DateTime<Utc>, DateTime<Utc>), String> {
+    let options = BTreeMap::from([("$filter".to_owned(), filter.to_owned())]);
+    Query::parse(&options).map(|query| (query.from, query.to))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! The records that the stand-in for Graph has, and which of them it shows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -78,6 +78,41 @@ impl Shelf {
             records.sort_by_key(|stored| stored.created_at);
         }
         Ok(Self(types))
+    }
+
+    /// Sign-ins of a type by identity, resource and code, those not shown among them.
+    pub(super) fn counts(
+        &self,
+        kind: &str,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Vec<serde_json::Value> {
+        let mut counts = BTreeMap::<[String; 4], u64>::new();
+        let all = self.0.get(kind).map_or(&[][..], Vec::as_slice);
+        for stored in all.iter().filter(|stored| (from..to).contains(&stored.created_at)) {
+            let record: serde_json::Value =
+                serde_json::from_str(&stored.record.text).unwrap_or_default();
+            let text = |value: &serde_json::Value| match value {
+                serde_json::Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            let key = ["servicePrincipalId", "appId", "resourceId"].map(|name| text(&record[name]));
+            let [principal, app, resource] = key;
+            let code = text(&record["status"]["errorCode"]);
+            *counts.entry([principal, app, resource, code]).or_default() += 1;
+        }
+        counts
+            .into_iter()
+            .map(|([principal, app, resource, code], count)| {
+                serde_json::json!({
+                    "servicePrincipalId": principal,
+                    "appId": app,
+                    "resourceId": resource,
+                    "status": {"errorCode": code.parse::<i64>().unwrap_or(0)},
+                    "signInCount": count,
+                })
+            })
+            .collect()
     }
 
     /// The records of one page, and where the next one begins.

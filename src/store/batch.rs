@@ -9,8 +9,7 @@ use std::ops::Range;
 
 use foldhash::fast::RandomState;
 
-use crate::model::Event;
-use crate::model::EventId;
+use crate::model::{Event, EventId, Form};
 
 /// One event of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +66,8 @@ pub struct Reject {
     pub place: u64,
     pub reason: String,
     pub record: Vec<u8>,
+    /// Absent where nobody could tell.
+    pub form: Option<Form>,
 }
 
 /// Everything that one read of a source gave.
@@ -76,6 +77,8 @@ pub struct Fetched {
     /// The bytes that the batch's events point into.
     pub bytes: Vec<u8>,
     pub rejects: Vec<Reject>,
+    /// Numbers of rejected records that these are, read after all.
+    pub retried: Vec<i64>,
     /// Records of other logs.
     pub other: u64,
 }

@@ -78,7 +78,7 @@ pub async fn checkpoints_from(
     rows.iter().map(checkpoint).collect()
 }
 
-fn checkpoint(row: &SqliteRow) -> Result<Checkpoint, StoreError> {
+pub(super) fn checkpoint(row: &SqliteRow) -> Result<Checkpoint, StoreError> {
     Ok(Checkpoint {
         key: (row.try_get(0)?, event_id(row.try_get(1)?)?),
         folded: row.try_get(2)?,
@@ -119,29 +119,50 @@ const ROWS_AT_ONCE: usize = 200;
 
 type Owned = ((i64, i64), Checkpoint);
 
+/// When the next event must have come by, and the feed that tells the time.
+pub type Due = (i64, i64);
+
 /// Folds to be put away, each with its rule and group, gathered so that they cost few statements.
 #[derive(Debug, Default)]
 pub struct CheckpointWrites {
-    pub tails: Vec<Owned>,
+    pub tails: Vec<(Owned, Option<Due>)>,
     pub checkpoints: Vec<Owned>,
 }
 
 impl CheckpointWrites {
     /// Writes all of it, and is empty again.
     pub async fn flush(&mut self, writing: &mut Writing) -> Result<(), StoreError> {
-        put(writing, "tails", &self.tails).await?;
-        put(writing, "checkpoints", &self.checkpoints).await?;
+        put_tails(writing, &self.tails).await?;
+        put_checkpoints(writing, &self.checkpoints).await?;
         self.tails.clear();
         self.checkpoints.clear();
         Ok(())
     }
 }
 
-async fn put(writing: &mut Writing, table: &'static str, all: &[Owned]) -> Result<(), StoreError> {
+async fn put_tails(writing: &mut Writing, all: &[(Owned, Option<Due>)]) -> Result<(), StoreError> {
+    for rows in all.chunks(ROWS_AT_ONCE) {
+        let values = vec!["(?, ?, ?, ?, ?, ?, ?, ?)"; rows.len()].join(", ");
+        let sql = format!(
+            "insert or replace into tails (rule_id, group_id, created_at, event_id, folded, state, due_at, \
+             feed_id) values {values}"
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(rows.len() == ROWS_AT_ONCE);
+        for ((pair, Checkpoint { key, folded, state }), due) in rows {
+            query = query.bind(pair.0).bind(pair.1).bind(key.0).bind(key.1.0.to_vec());
+            query = query.bind(folded).bind(state);
+            query = query.bind(due.map(|(at, _)| at)).bind(due.map(|(_, feed)| feed));
+        }
+        query.execute(&mut **writing).await?;
+    }
+    Ok(())
+}
+
+async fn put_checkpoints(writing: &mut Writing, all: &[Owned]) -> Result<(), StoreError> {
     for rows in all.chunks(ROWS_AT_ONCE) {
         let values = vec!["(?, ?, ?, ?, ?, ?)"; rows.len()].join(", ");
         let sql = format!(
-            "insert or replace into {table} (rule_id, group_id, created_at, event_id, folded, state) \
+            "insert or replace into checkpoints (rule_id, group_id, created_at, event_id, folded, state) \
              values {values}"
         );
         let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(rows.len() == ROWS_AT_ONCE);

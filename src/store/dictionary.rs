@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use foldhash::fast::RandomState;
-use sqlx::SqliteConnection;
+use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::StoreError;
 use super::batch::{Batch, Named};
+use super::events::rows_sql;
 
 /// Entries of one kind after which the memory of that kind is emptied; the database still knows.
 const REMEMBERED_AT_MOST: usize = 200_000;
@@ -16,12 +17,17 @@ const REMEMBERED_AT_MOST: usize = 200_000;
 /// one write per identity and batch.
 const NAMED_AT_SLACK: i64 = 3_600_000_000;
 
+/// Names written in one statement.
+const ROWS_AT_ONCE: usize = 200;
+
 #[derive(Debug, Clone)]
 struct Known {
     id: i64,
     values: [String; 4],
     named_at: i64,
     stored_at: i64,
+    /// The values differ from those in the database.
+    is_renamed: bool,
 }
 
 /// What the database has already numbered.
@@ -68,6 +74,7 @@ impl Dictionary {
         for text in &batch.texts {
             numbers.texts.push(number(&mut self.texts, connection, TEXT, text).await?);
         }
+        self.rename(connection, batch).await?;
         Ok(numbers)
     }
 
@@ -76,13 +83,38 @@ impl Dictionary {
         &mut self,
         connection: &mut SqliteConnection,
     ) -> Result<(), StoreError> {
-        for (sql, known) in [(IDENTITY, &mut self.identities), (RESOURCE, &mut self.resources)]
-            .into_iter()
-            .flat_map(|(sql, all)| all.values_mut().map(move |known| (sql, known)))
-        {
-            if known.named_at > known.stored_at {
-                store_name(connection, &sql, known).await?;
+        for (sql, all) in [(IDENTITY, &mut self.identities), (RESOURCE, &mut self.resources)] {
+            let late = all.values_mut().filter(|known| known.named_at > known.stored_at).collect();
+            store_names(connection, &sql, late).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the names of a batch that changed, or whose time is too far behind.
+    async fn rename(
+        &mut self,
+        connection: &mut SqliteConnection,
+        batch: &Batch,
+    ) -> Result<(), StoreError> {
+        let kinds = [
+            (IDENTITY, &mut self.identities, &batch.identities),
+            (RESOURCE, &mut self.resources, &batch.resources),
+        ];
+        for (sql, all, named) in kinds {
+            let is_due = |known: &Known| {
+                known.is_renamed || known.named_at - known.stored_at > NAMED_AT_SLACK
+            };
+            // Taken out for a moment: a map lends only one of its values at a time.
+            let mut due: Vec<(&(String, String), Known)> = Vec::new();
+            for named in named {
+                if all.get(&named.key).is_some_and(is_due)
+                    && let Some(known) = all.remove(&named.key)
+                {
+                    due.push((&named.key, known));
+                }
             }
+            store_names(connection, &sql, due.iter_mut().map(|(_, known)| known).collect()).await?;
+            all.extend(due.into_iter().map(|(key, known)| (key.clone(), known)));
         }
         Ok(())
     }
@@ -120,8 +152,8 @@ const IDENTITY: NamedSql = NamedSql {
     insert: "insert into identities \
              (tenant_id, key, service_principal_id, app_id, name, arm_resource_id, named_at) \
              values ($1, $2, $3, $4, $5, $6, $7) returning id",
-    update: "update identities set service_principal_id = $2, app_id = $3, name = $4, \
-             arm_resource_id = $5, named_at = $6 where id = $1",
+    update: "update identities set service_principal_id = v.a, app_id = v.b, name = v.c, \
+             arm_resource_id = v.d, named_at = v.at from v where identities.id = v.id",
 };
 
 /// `$1` is the tenant, which a resource has not: its statements leave it out of the table.
@@ -130,8 +162,8 @@ const RESOURCE: NamedSql = NamedSql {
            from resources where $1 = '' and key = $2",
     insert: "insert into resources (key, resource_id, name, service_principal_id, named_at) \
              select $2, $3, $4, $5, $7 where $1 = '' and $6 = '' returning id",
-    update: "update resources set resource_id = $2, name = $3, service_principal_id = $4, \
-             named_at = $6 where id = $1 and $5 = ''",
+    update: "update resources set resource_id = v.a, name = v.b, service_principal_id = v.c, \
+             named_at = v.at from v where resources.id = v.id",
 };
 
 async fn name(
@@ -150,10 +182,8 @@ async fn name(
     let known = all.get_mut(&named.key).expect("it was put in above");
     if named.at.0 > known.named_at {
         known.named_at = named.at.0;
-        if known.values != named.values || known.named_at - known.stored_at > NAMED_AT_SLACK {
-            known.values.clone_from(&named.values);
-            store_name(connection, sql, known).await?;
-        }
+        known.is_renamed |= known.values != named.values;
+        known.values.clone_from(&named.values);
     }
     Ok(known.id)
 }
@@ -173,6 +203,7 @@ async fn find_named(
         values: [a, b, c, d],
         named_at,
         stored_at: named_at,
+        is_renamed: false,
     }))
 }
 
@@ -191,24 +222,33 @@ async fn insert_named(
         .bind(named.at.0)
         .fetch_one(connection)
         .await?;
-    Ok(Known { id, values: named.values.clone(), named_at: named.at.0, stored_at: named.at.0 })
+    let (values, named_at) = (named.values.clone(), named.at.0);
+    Ok(Known { id, values, named_at, stored_at: named_at, is_renamed: false })
 }
 
-async fn store_name(
+/// Writes names that were put off, many at a time.
+async fn store_names(
     connection: &mut SqliteConnection,
     sql: &NamedSql,
-    known: &mut Known,
+    mut all: Vec<&mut Known>,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql.update)
-        .bind(known.id)
-        .bind(&known.values[0])
-        .bind(&known.values[1])
-        .bind(&known.values[2])
-        .bind(&known.values[3])
-        .bind(known.named_at)
-        .execute(connection)
-        .await?;
-    known.stored_at = known.named_at;
+    for some in all.chunks_mut(ROWS_AT_ONCE) {
+        let values = rows_sql("with v (id, a, b, c, d, at) as (values ", 6, some.len());
+        let text = format!("{values}) {}", sql.update);
+        let mut query = sqlx::query(AssertSqlSafe(text)).persistent(some.len() == ROWS_AT_ONCE);
+        for known in some.iter() {
+            query = query.bind(known.id);
+            for value in &known.values {
+                query = query.bind(value);
+            }
+            query = query.bind(known.named_at);
+        }
+        query.execute(&mut *connection).await?;
+        for known in some {
+            known.stored_at = known.named_at;
+            known.is_renamed = false;
+        }
+    }
     Ok(())
 }
 

@@ -21,9 +21,19 @@ pub struct Dossier {
     pub sign_in_type: String,
     pub last_good_at: Option<DateTime<Utc>>,
     pub first_good_after: Option<DateTime<Utc>>,
+    /// The first good sign-in after the end.
+    pub came_back_at: Option<DateTime<Utc>>,
     /// Identities of the same tenant that share its name or ARM resource, with their first sign-in.
     pub alike: Vec<Alike>,
     pub habits: Option<Habits>,
+}
+
+/// How many other identities failed with the codes of an incident.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FailingAlike {
+    pub all: u64,
+    /// Those that got a token before.
+    pub worked_before: u64,
 }
 
 /// An identity that shares a name or ARM resource with another.
@@ -72,17 +82,45 @@ impl Store {
         let facet: Facet<'static> = facet
             .and_then(|value| serde_json::from_str::<Facet<'_>>(&value).ok().map(Facet::into_owned))
             .unwrap_or_default();
-        Ok(Some(Dossier {
+        let mut dossier = Dossier {
             named: NamedIdentity { service_principal_id, app_id, name },
             tenant_id,
             arm_resource_id,
             msi_type: facet.msi_type.into_owned(),
             sign_in_type: facet.sign_in_type.into_owned(),
-            last_good_at: good(&mut reader, identity_id, LAST_BEFORE, started_at).await?,
-            first_good_after: good(&mut reader, identity_id, FIRST_AFTER, started_at).await?,
             alike: alike(&mut reader, identity_id).await?,
-            habits: habits(&mut reader, identity_id, micros(started_at)).await?,
-        }))
+            ..Dossier::default()
+        };
+        let mut ids = vec![identity_id];
+        if dossier.named.service_principal_id.is_empty()
+            && let Some((id, name, service_principal_id)) = whole(&mut reader, identity_id).await?
+        {
+            ids.push(id);
+            dossier.named.service_principal_id = service_principal_id;
+            if dossier.named.name.is_empty() {
+                dossier.named.name = name;
+            }
+        }
+        for id in ids {
+            let last = good(&mut reader, id, LAST_BEFORE, started_at).await?;
+            dossier.last_good_at = dossier.last_good_at.max(last);
+            let first = good(&mut reader, id, FIRST_AFTER, started_at).await?;
+            dossier.first_good_after = earlier(dossier.first_good_after, first);
+            let back = good(&mut reader, id, FIRST_AFTER, ended_at).await?;
+            dossier.came_back_at = earlier(dossier.came_back_at, back);
+            if dossier.habits.is_none() {
+                dossier.habits = habits(&mut reader, id, micros(started_at)).await?;
+            }
+        }
+        Ok(Some(dossier))
+    }
+
+    /// The name of the resource with this id.
+    pub async fn resource_name(&self, resource_id: &str) -> Result<Option<String>, StoreError> {
+        Ok(sqlx::query_scalar("select name from resources where key = $1 and name <> ''")
+            .bind(resource_id)
+            .fetch_optional(self.readers())
+            .await?)
     }
 
     /// Addresses of an identity's sign-ins with these codes in an interval, most frequent first.
@@ -112,19 +150,22 @@ impl Store {
         identity_ids: &[i64],
         codes: &[i64],
         interval: (DateTime<Utc>, DateTime<Utc>),
-    ) -> Result<u64, StoreError> {
+    ) -> Result<FailingAlike, StoreError> {
         let sql = format!(
-            "select count(distinct identity_id) from events where error_code <> 0 and error_code in ({}) \
-             and created_at between $1 and $2 and identity_id not in ({})",
+            "select count(*), coalesce(sum(exists(select 1 from events g where g.identity_id = o.identity_id \
+               and g.created_at < $1 and g.error_code = 0)), 0) \
+             from (select distinct identity_id from events where error_code <> 0 and error_code in ({}) \
+               and created_at between $1 and $2 and identity_id not in ({})) o",
             list(codes),
             list(identity_ids)
         );
-        let count: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
+        let (all, worked_before): (i64, i64) = sqlx::query_as(AssertSqlSafe(sql))
             .bind(micros(interval.0))
             .bind(micros(interval.1))
             .fetch_one(self.readers())
             .await?;
-        Ok(u64::try_from(count).unwrap_or(0))
+        let count = |number: i64| u64::try_from(number).unwrap_or(0);
+        Ok(FailingAlike { all: count(all), worked_before: count(worked_before) })
     }
 }
 
@@ -148,13 +189,33 @@ async fn good(
     Ok(found.map(time))
 }
 
+fn earlier(one: Option<DateTime<Utc>>, other: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+    one.into_iter().chain(other).min()
+}
+
+/// The identity with the same client id whose records are whole: of an id that the tenant does not know
+/// any more, Entra writes neither name nor service principal.
+async fn whole(
+    reader: &mut SqliteConnection,
+    identity_id: i64,
+) -> Result<Option<(i64, String, String)>, StoreError> {
+    Ok(sqlx::query_as(
+        "select n.id, n.name, n.service_principal_id from identities i join identities n \
+         on n.tenant_id = i.tenant_id and n.app_id = i.app_id and n.id <> i.id \
+         where i.id = $1 and i.app_id <> '' and n.service_principal_id <> '' order by n.named_at desc limit 1",
+    )
+    .bind(identity_id)
+    .fetch_optional(reader)
+    .await?)
+}
+
 async fn alike(reader: &mut SqliteConnection, identity_id: i64) -> Result<Vec<Alike>, StoreError> {
     let rows: Vec<(String, String, String, i64, Option<i64>)> = sqlx::query_as(
         "select n.service_principal_id, n.app_id, n.name, \
            (n.arm_resource_id <> '' and n.arm_resource_id = i.arm_resource_id), \
            (select min(created_at) from events e where e.identity_id = n.id) \
          from identities i join identities n on n.tenant_id = i.tenant_id and n.id <> i.id \
-           and ((i.name <> '' and n.name = i.name) or (i.arm_resource_id <> '' and n.arm_resource_id = i.arm_resource_id)) \
+           and (n.app_id = '' or n.app_id <> i.app_id) and ((i.name <> '' and n.name = i.name) or (i.arm_resource_id <> '' and n.arm_resource_id = i.arm_resource_id)) \
          where i.id = $1 order by n.id limit 20",
     )
     .bind(identity_id)

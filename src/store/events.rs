@@ -10,9 +10,10 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::batch::{Batch, Fetched, NewEvent};
 use super::blocks::{self, BLOCK_EVENTS};
+use super::coverage::Reading;
 use super::dictionary::Numbers;
-use super::marks::{Mark, Reached};
-use super::sources::{Head, Tally};
+use super::marks::Mark;
+use super::sources::Tally;
 use super::{Store, StoreError, micros};
 use crate::model::EventId;
 
@@ -58,16 +59,16 @@ pub struct Stretch {
 }
 
 impl Store {
-    /// Stores what a source gave: new events with their records, rejects, the tally, and how far its
-    /// head has come, all or nothing.
+    /// Stores what a source gave: new events with their records, rejects, the tally, and what
+    /// it tells of its head, all or nothing.
     pub async fn add(
         &self,
         source: (&str, &str),
         fetched: Fetched,
-        head: Option<&Head>,
+        reading: Option<&Reading<'_>>,
         now: DateTime<Utc>,
     ) -> Result<Tally, StoreError> {
-        self.put(source, fetched, head.map_or(Reached::Nowhere, Reached::Head), now).await
+        self.put(source, fetched, (reading, None), now).await
     }
 
     /// As [`add`](Self::add), for a piece of a file of a head, with how far it was read.
@@ -75,20 +76,20 @@ impl Store {
         &self,
         source: (&str, &str),
         fetched: Fetched,
-        (head, mark): (&str, &Mark),
+        mark: (&str, &Mark),
         now: DateTime<Utc>,
     ) -> Result<Tally, StoreError> {
-        self.put(source, fetched, Reached::Mark(head, mark), now).await
+        self.put(source, fetched, (None, Some(mark)), now).await
     }
 
     async fn put(
         &self,
         source: (&str, &str),
         fetched: Fetched,
-        reached: Reached<'_>,
+        (reading, mark): (Option<&Reading<'_>>, Option<(&str, &Mark)>),
         now: DateTime<Utc>,
     ) -> Result<Tally, StoreError> {
-        let Fetched { batch, bytes, rejects, other } = fetched;
+        let Fetched { batch, bytes, rejects, retried, other } = fetched;
         let mut dictionary_slot = self.dictionary.lock().await;
         // Taken out, so that a write which is given up half-way leaves an empty one behind rather than
         // one that knows rows which are not there.
@@ -107,7 +108,7 @@ impl Store {
             seq += i64::try_from(block.event_count).expect("a block is small");
         }
         let rejected = rejects.len() as u64;
-        super::sources::set_aside(&mut writing, source_id, &rejects, now).await?;
+        super::rejects::set_aside(&mut writing, source_id, &rejects, now).await?;
         let stored = kept.len() as u64;
         let duplicates = batch.len() as u64 - stored;
         let tally = Tally {
@@ -118,9 +119,18 @@ impl Store {
             other,
         };
         super::sources::count(&mut writing, source_id, &tally, now).await?;
-        reached.keep(&mut writing, source_id, now).await?;
+        super::rejects::take_back(&mut writing, source_id, &retried).await?;
+        if let Some(reading) = reading {
+            let stored_at: Vec<i64> = kept.iter().map(|event| event.created_at).collect();
+            super::coverage::note(&mut writing, source_id, reading, &stored_at, &tally, now)
+                .await?;
+        }
+        if let Some((head, mark)) = mark {
+            super::marks::set(&mut writing, source_id, head, mark).await?;
+        }
         writing.commit().await?;
         *dictionary_slot = dictionary;
+        super::conservation::meter(source.0, &tally);
         Ok(tally)
     }
 
@@ -373,7 +383,7 @@ async fn insert(
 }
 
 /// `head` followed by `rows` rows of `columns` placeholders.
-fn rows_sql(head: &str, columns: usize, rows: usize) -> String {
+pub(super) fn rows_sql(head: &str, columns: usize, rows: usize) -> String {
     let row = format!("({})", vec!["?"; columns].join(","));
     let mut sql = String::with_capacity(head.len() + rows * (row.len() + 1));
     sql.push_str(head);

@@ -63,9 +63,11 @@ pub async fn sync_rules(
             .bind(fresh)
             .execute(&mut **writing)
             .await?;
-        for delete in
-            ["delete from tails where rule_id = $1", "delete from checkpoints where rule_id = $1"]
-        {
+        for delete in [
+            "delete from tails where rule_id = $1",
+            "delete from checkpoints where rule_id = $1",
+            "delete from feeds where rule_id = $1",
+        ] {
             sqlx::query(delete).bind(id).execute(&mut **writing).await?;
         }
         sqlx::query(
@@ -106,13 +108,11 @@ pub async fn rules_with_tails(writing: &mut Writing) -> Result<Vec<i64>, StoreEr
     .await?)
 }
 
-/// The rules that have findings in force.
-pub async fn rules_with_findings(writing: &mut Writing) -> Result<Vec<i64>, StoreError> {
-    Ok(sqlx::query_scalar(
-        "select id from rules r where exists (select 1 from findings f where f.rule_id = r.id)",
-    )
-    .fetch_all(&mut **writing)
-    .await?)
+/// The rules and groups that have findings.
+pub async fn pairs_with_findings(writing: &mut Writing) -> Result<Vec<(i64, i64)>, StoreError> {
+    Ok(sqlx::query_as("select distinct rule_id, group_id from findings")
+        .fetch_all(&mut **writing)
+        .await?)
 }
 
 /// Moves rules on to an event in the order of arrival.

@@ -30,7 +30,7 @@ impl Store {
     pub async fn findings_of(&self, id: IncidentId) -> Result<Vec<IncidentFinding>, StoreError> {
         let rows = sqlx::query(
             "select f.id, f.started_at, f.first_event, f.detected_at, f.last_at, f.last_event, f.event_count, \
-             f.evidence, f.unconfirmed, r.name, f.incident_id, f.found_at, f.amended_at \
+             f.evidence, f.unconfirmed, r.name, f.incident_id, f.found_at, f.amended_at, f.group_id \
              from findings f join rules r on r.id = f.rule_id \
              where f.incident_id = $1 and f.withdrawn_at is null order by f.started_at, r.name, f.id",
         )

@@ -8,31 +8,16 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::findings::{StoredFinding, stored_finding};
+use super::subjects::Subject;
 use super::{StoreError, Writing, micros, time};
 use crate::model::{Incident, IncidentId, NamedIdentity, ResolvedBy};
-
-/// What the findings of an incident are of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Subject {
-    Identity(i64),
-    /// A group that is not of one identity: an address, a tenant.
-    Group(i64),
-}
-
-impl std::fmt::Display for Subject {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Identity(id) => write!(f, "identity:{id}"),
-            Self::Group(id) => write!(f, "group:{id}"),
-        }
-    }
-}
 
 /// A finding with what its incident needs.
 #[derive(Clone, Debug)]
 pub struct IncidentFinding {
     pub finding: StoredFinding,
     pub rule: String,
+    pub group_id: i64,
     pub incident_id: Option<IncidentId>,
     pub found_at: DateTime<Utc>,
     pub amended_at: Option<DateTime<Utc>>,
@@ -46,6 +31,10 @@ struct Summary {
     error_codes: Vec<i64>,
     identities: Vec<NamedIdentity>,
     resources: Vec<String>,
+    #[serde(default)]
+    shadow_rules: Vec<String>,
+    #[serde(default)]
+    is_shadow: bool,
 }
 
 /// Something that happened to an incident.
@@ -74,6 +63,8 @@ pub(super) fn incident(row: &SqliteRow) -> Result<Incident, StoreError> {
         severity: severity.parse().map_err(|error| broken(&error))?,
         categories: summary.categories,
         rules: summary.rules,
+        shadow_rules: summary.shadow_rules,
+        is_shadow: summary.is_shadow,
         error_codes: summary.error_codes,
         identities: summary.identities,
         resources: summary.resources,
@@ -92,87 +83,6 @@ pub(super) fn incident(row: &SqliteRow) -> Result<Incident, StoreError> {
     })
 }
 
-/// Subjects whose findings changed since they were last grouped.
-pub async fn ungrouped(writing: &mut Writing) -> Result<Vec<Subject>, StoreError> {
-    let rows: Vec<(i64, Option<i64>)> = sqlx::query_as(
-        "select distinct g.id, g.identity_id from findings f join groups g on g.id = f.group_id where f.ungrouped = 1",
-    )
-    .fetch_all(&mut **writing)
-    .await?;
-    Ok(rows.into_iter().map(subject).collect())
-}
-
-fn subject((group_id, identity_id): (i64, Option<i64>)) -> Subject {
-    identity_id.map_or(Subject::Group(group_id), Subject::Identity)
-}
-
-/// Subjects whose incidents new events may end, or end earlier: those of identities that signed in
-/// before the end their incident has, of identities that share a name with these, and those that have
-/// been quiet for long enough at `latest_at`.
-pub async fn endable(
-    writing: &mut Writing,
-    after_seq: i64,
-    quiet_before: i64,
-) -> Result<Vec<Subject>, StoreError> {
-    let rows: Vec<String> = sqlx::query_scalar(
-        "with fresh as (select identity_id, max(created_at) as latest, min(created_at) as earliest \
-           from events not indexed where seq > $1 group by identity_id), \
-         reach as (select identity_id, latest, earliest from fresh \
-           union all select n.id, f.latest, f.earliest from fresh f \
-             cross join identities i on i.id = f.identity_id \
-             cross join identities n indexed by identities_by_name \
-               on n.name = i.name and n.tenant_id = i.tenant_id and n.id <> i.id \
-             where i.name <> '') \
-         select distinct i.subject from incidents i join reach r on r.identity_id = i.identity_id \
-           where i.merged_into is null and r.latest > i.last_seen_at \
-           and (i.resolved_at is null or i.resolved_at > r.earliest) \
-         union select subject from incidents \
-           where resolved_at is null and merged_into is null and last_seen_at <= $2",
-    )
-    .bind(after_seq)
-    .bind(quiet_before)
-    .fetch_all(&mut **writing)
-    .await?;
-    Ok(rows.iter().filter_map(|text| parse_subject(text)).collect())
-}
-
-fn parse_subject(text: &str) -> Option<Subject> {
-    let (kind, id) = text.split_once(':')?;
-    let id = id.parse().ok()?;
-    match kind {
-        "identity" => Some(Subject::Identity(id)),
-        "group" => Some(Subject::Group(id)),
-        _ => None,
-    }
-}
-
-/// The findings in force of a subject, and marks all of its findings as grouped.
-pub async fn take_findings(
-    writing: &mut Writing,
-    subject: Subject,
-) -> Result<Vec<IncidentFinding>, StoreError> {
-    let (column, id) = match subject {
-        Subject::Identity(id) => ("identity_id", id),
-        Subject::Group(id) => ("id", id),
-    };
-    let rows = sqlx::query(AssertSqlSafe(format!(
-        "select f.id, f.started_at, f.first_event, f.detected_at, f.last_at, f.last_event, f.event_count, \
-         f.evidence, f.unconfirmed, r.name, f.incident_id, f.found_at, f.amended_at \
-         from groups g join findings f on f.group_id = g.id join rules r on r.id = f.rule_id \
-         where g.{column} = $1 and f.withdrawn_at is null order by f.started_at, r.name, f.id"
-    )))
-    .bind(id)
-    .fetch_all(&mut **writing)
-    .await?;
-    sqlx::query(AssertSqlSafe(format!(
-        "update findings set ungrouped = 0 where ungrouped = 1 and group_id in (select id from groups where {column} = $1)"
-    )))
-    .bind(id)
-    .execute(&mut **writing)
-    .await?;
-    rows.iter().map(incident_finding).collect()
-}
-
 pub(super) fn incident_finding(row: &SqliteRow) -> Result<IncidentFinding, StoreError> {
     Ok(IncidentFinding {
         finding: stored_finding(row)?,
@@ -180,6 +90,7 @@ pub(super) fn incident_finding(row: &SqliteRow) -> Result<IncidentFinding, Store
         incident_id: row.try_get::<Option<i64>, _>(10)?.map(IncidentId),
         found_at: time(row.try_get(11)?),
         amended_at: row.try_get::<Option<i64>, _>(12)?.map(time),
+        group_id: row.try_get(13)?,
     })
 }
 
@@ -205,7 +116,7 @@ pub async fn open(
 ) -> Result<IncidentId, StoreError> {
     let identity_id = match subject {
         Subject::Identity(id) => Some(id),
-        Subject::Group(_) => None,
+        Subject::Group(_) | Subject::Rule(_) | Subject::Source(_) => None,
     };
     let id: i64 = sqlx::query_scalar(
         "insert into incidents (subject, identity_id, title, severity, summary, started_at, detected_at, \
@@ -233,6 +144,8 @@ pub async fn update(
         error_codes: incident.error_codes.clone(),
         identities: incident.identities.clone(),
         resources: incident.resources.clone(),
+        shadow_rules: incident.shadow_rules.clone(),
+        is_shadow: incident.is_shadow,
     })
     .expect("texts and numbers always serialise");
     sqlx::query(
@@ -280,13 +193,11 @@ pub async fn link(
     findings: &[i64],
     id: IncidentId,
 ) -> Result<(), StoreError> {
-    for finding in findings {
-        sqlx::query("update findings set incident_id = $2 where id = $1")
-            .bind(finding)
-            .bind(id.0)
-            .execute(&mut **writing)
-            .await?;
+    if findings.is_empty() {
+        return Ok(());
     }
+    let sql = format!("update findings set incident_id = $1 where id in ({})", list(findings));
+    sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(id.0).execute(&mut **writing).await?;
     Ok(())
 }
 
@@ -311,60 +222,65 @@ pub async fn note(
 }
 
 /// The first good sign-in after a time to one of the resources, by the identity or by one of the same
-/// name in its tenant: a recreated identity has another number.
+/// name or application in its tenant: a recreated identity has another number.
 pub async fn first_good_after(
     connection: &mut SqliteConnection,
     identity_id: i64,
     resources: &[i64],
     after: i64,
 ) -> Result<Option<(i64, i64)>, StoreError> {
-    let siblings: Vec<i64> = sqlx::query_scalar(
-        "select n.id from identities i join identities n \
-         on n.id = i.id or (i.name <> '' and n.name = i.name and n.tenant_id = i.tenant_id) where i.id = $1",
+    let candidates: Vec<i64> = sqlx::query_scalar(
+        "select $1 union select n.id from identities i join identities n \
+         on n.tenant_id = i.tenant_id and n.name = i.name where i.id = $1 and i.name <> '' \
+         union select n.id from identities i join identities n \
+         on n.tenant_id = i.tenant_id and n.app_id = i.app_id where i.id = $1 and i.app_id <> ''",
     )
     .bind(identity_id)
     .fetch_all(&mut *connection)
     .await?;
-    let resources: Vec<String> = resources.iter().map(i64::to_string).collect();
     let mut first: Option<(i64, i64)> = None;
-    for sibling in siblings {
+    for candidate in candidates {
         let at: Option<i64> = sqlx::query_scalar(AssertSqlSafe(format!(
             "select created_at from events indexed by events_by_identity where identity_id = $1 \
              and created_at > $2 and error_code = 0 and resource_id in ({}) order by created_at limit 1",
-            resources.join(",")
+            list(resources)
         )))
-        .bind(sibling)
+        .bind(candidate)
         .bind(after)
         .fetch_optional(&mut *connection)
         .await?;
         if let Some(at) = at {
-            first = Some(first.map_or((at, sibling), |first| first.min((at, sibling))));
+            first = Some(first.map_or((at, candidate), |first| first.min((at, candidate))));
         }
     }
     Ok(first)
 }
 
-/// How many sign-ins of an identity to these resources had these codes in an interval.
+/// How many sign-ins of identities to these resources had these codes in an interval.
 pub async fn count_events(
     connection: &mut SqliteConnection,
-    identity_id: i64,
+    identities: &[i64],
     interval: (i64, i64),
     codes: &[i64],
     resources: &[i64],
 ) -> Result<u64, StoreError> {
-    let list = |numbers: &[i64]| numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
     let count: i64 = sqlx::query_scalar(AssertSqlSafe(format!(
-        "select count(*) from events indexed by events_by_identity where identity_id = $1 \
-         and created_at between $2 and $3 and error_code in ({}) and resource_id in ({})",
+        "select count(*) from events indexed by events_by_identity where identity_id in ({}) \
+         and created_at between $1 and $2 and error_code in ({}) and resource_id in ({})",
+        list(identities),
         list(codes),
         list(resources)
     )))
-    .bind(identity_id)
     .bind(interval.0)
     .bind(interval.1)
     .fetch_one(connection)
     .await?;
     Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// Numbers as they stand between the brackets of an `in`.
+pub(super) fn list(numbers: &[i64]) -> String {
+    numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// Counts by number, most first, ties by number.

@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::deliveries::{read_reason, read_severity, unsigned};
 use super::{Store, StoreError, Writing, micros, time};
-use crate::model::{IncidentId, Severity, TellReason};
+use crate::model::{IncidentId, Severity, SilenceId, TellReason};
 
 /// A telling as it was planned, to judge what is new since.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,27 @@ pub struct LeftUntold {
     pub resolved: bool,
 }
 
+/// What kept an incident from being told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// All of its rules were in shadow.
+    InShadow,
+    By(SilenceId),
+}
+
+impl Held {
+    fn number(self) -> i64 {
+        match self {
+            Self::InShadow => 0,
+            Self::By(silence) => silence.0,
+        }
+    }
+
+    fn of(number: i64) -> Self {
+        if number == 0 { Self::InShadow } else { Self::By(SilenceId(number)) }
+    }
+}
+
 /// An incident that changed, or whose recovery may have held, since it was last judged.
 #[derive(Clone, Debug)]
 pub struct Unjudged {
@@ -38,6 +59,8 @@ pub struct Unjudged {
     pub merged_into: Option<IncidentId>,
     pub first_judged_at: Option<DateTime<Utc>>,
     pub left: Option<LeftUntold>,
+    /// What held something of it back.
+    pub held: Option<Held>,
 }
 
 /// Notes that a revision of an incident was judged, and when to look again though nothing changes.
@@ -46,16 +69,18 @@ pub async fn set_judged(
     id: IncidentId,
     revision: i64,
     again_at: Option<DateTime<Utc>>,
+    held: Option<Held>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "update judgements set due_at = $3, judged_at = coalesce(judged_at, $4) \
+        "update judgements set due_at = $3, judged_at = coalesce(judged_at, $4), held_by = $5 \
          where incident_id = $1 and revision = $2",
     )
     .bind(id.0)
     .bind(revision)
     .bind(again_at.map(micros))
     .bind(micros(now))
+    .bind(held.map(Held::number))
     .execute(&mut **writing)
     .await?;
     Ok(())
@@ -70,13 +95,14 @@ pub async fn forget(writing: &mut Writing, id: IncidentId) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Leaves all that is to be judged untold, but for incidents that were told before: who heard of
-/// one hears how it goes on. Answers how many were left.
+/// Leaves all that is to be judged untold, but for incidents that were told before, since who heard of
+/// one hears how it goes on, and for those that a silence holds back. Answers how many were left.
 pub async fn leave_untold(writing: &mut Writing, now: DateTime<Utc>) -> Result<u64, StoreError> {
     let done = sqlx::query(
         "update judgements set due_at = null, judged_at = coalesce(judged_at, $1), \
          left_severity = i.severity, left_event_count = i.event_count, left_resolved = i.resolved_at is not null \
          from incidents i where i.id = judgements.incident_id and judgements.due_at is not null \
+         and not (judgements.held_by is not null and judgements.due_at > $1) \
          and not exists (select 1 from deliveries d where d.incident_id = i.id)",
     )
     .bind(micros(now))
@@ -142,8 +168,8 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Unjudged>, StoreError> {
         let rows = sqlx::query(
-            "select j.incident_id, i.merged_into, j.judged_at, j.left_severity, j.left_event_count, j.left_resolved \
-             from judgements j left join incidents i on i.id = j.incident_id \
+            "select j.incident_id, i.merged_into, j.judged_at, j.left_severity, j.left_event_count, j.left_resolved, \
+             j.held_by from judgements j left join incidents i on i.id = j.incident_id \
              where j.due_at <= $1 order by j.due_at, j.incident_id limit $2",
         )
         .bind(micros(now))
@@ -164,6 +190,7 @@ impl Store {
                 merged_into: row.try_get::<Option<i64>, _>(1)?.map(IncidentId),
                 first_judged_at: row.try_get::<Option<i64>, _>(2)?.map(time),
                 left,
+                held: row.try_get::<Option<i64>, _>(6)?.map(Held::of),
             })
         };
         rows.iter().map(unjudged).collect()

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use sqlx::SqliteConnection;
 
-use super::sources::{Head, advance, number};
+use super::coverage::{Reading, note};
+use super::sources::{Tally, number};
 use super::{Store, StoreError, micros, time};
 
 /// How far one file was read.
@@ -52,16 +53,16 @@ impl Store {
     pub async fn files_read(
         &self,
         source: (&str, &str),
-        head: &Head,
+        reading: &Reading<'_>,
         before: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
         let source_id = number(&mut writing, source.0, source.1).await?;
-        advance(&mut writing, source_id, head, now).await?;
+        note(&mut writing, source_id, reading, &[], &Tally::default(), now).await?;
         sqlx::query("delete from marks where source_id = $1 and head = $2 and hour < $3")
             .bind(source_id)
-            .bind(&head.name)
+            .bind(reading.head)
             .bind(micros(before))
             .execute(&mut *writing)
             .await?;
@@ -70,31 +71,7 @@ impl Store {
     }
 }
 
-/// How far a read of a source has come with what it gave.
-pub(super) enum Reached<'a> {
-    /// Within a window, or nowhere that is kept.
-    Nowhere,
-    Head(&'a Head),
-    /// A place in a file of the head of this name.
-    Mark(&'a str, &'a Mark),
-}
-
-impl Reached<'_> {
-    pub(super) async fn keep(
-        &self,
-        connection: &mut SqliteConnection,
-        source_id: i64,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        match self {
-            Self::Nowhere => Ok(()),
-            Self::Head(head) => advance(connection, source_id, head, now).await,
-            Self::Mark(head, mark) => set(connection, source_id, head, mark).await,
-        }
-    }
-}
-
-async fn set(
+pub(super) async fn set(
     connection: &mut SqliteConnection,
     source_id: i64,
     head: &str,

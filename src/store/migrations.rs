@@ -19,7 +19,13 @@ const STEPS: &[(i64, &str, &str)] = steps![
     4 "0004_incidents",
     5 "0005_deliveries",
     6 "0006_telling",
+    7 "0007_coverage",
+    8 "0008_feeds",
     9 "0009_marks",
+    10 "0010_reconciled",
+    12 "0012_subjects",
+    21 "0021_shadow",
+    22 "0022_silences",
 ];
 
 /// All steps.

@@ -1,9 +1,13 @@
 //! The one place with SQL: a SQLite file that the stages meet at.
 
+mod backup;
 mod blocks;
+mod conservation;
+mod coverage;
 mod dictionary;
 mod dossier;
 mod events;
+mod history;
 mod incident_reads;
 mod migrations;
 
@@ -15,22 +19,39 @@ pub mod judgements;
 
 /// Incidents and what happened to them.
 pub mod incidents;
+pub mod subjects;
+
+/// What incidents take from rules besides their findings.
+pub mod facts;
 
 /// How far folds have come.
 pub mod checkpoints;
 
 /// Findings and how they changed.
+pub mod feeds;
 pub mod findings;
 mod marks;
 mod names;
+mod reconciled;
+/// Records that were set aside.
+pub mod rejects;
 mod retention;
+
+/// What was never read.
+pub mod gaps;
 mod sources;
+
+/// What is not to be told for a while.
+pub mod silences;
 
 /// How far stages have read.
 pub mod stages;
 
 /// What lists show.
 pub mod overview;
+
+/// How much rules found and how much of it was told.
+pub mod noise;
 
 /// What happened to an incident, for its timeline.
 pub mod story;
@@ -43,6 +64,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -51,11 +73,15 @@ use tokio::sync::Mutex;
 
 use dictionary::Dictionary;
 
+pub use backup::{BackupError, Copied};
 pub use batch::{Batch, Fetched, Reject};
+pub use coverage::{HeadCoverage, Reading, ReadingKind, WindowDone};
 pub use dossier::{Alike, Dossier, Habits};
 pub use events::{EventRow, Stretch, arrived_after, in_time_order};
+pub use history::History;
 pub use marks::Mark;
 pub use names::{KnownIdentity, Names};
+pub use reconciled::Compared;
 pub use sources::{Head, Tally};
 
 /// Why the database could not be used.
@@ -144,7 +170,7 @@ impl Store {
             .map_err(failed)?;
         migrations::all().run(&writer).await.map_err(|error| StoreError::Open {
             path: path.display().to_string(),
-            reason: error.to_string(),
+            reason: unready(&error),
         })?;
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
@@ -202,8 +228,20 @@ fn unopened(path: &Path, error: &sqlx::Error) -> String {
         "its folder does not exist; make it first".to_owned()
     } else if said.contains("not a database") {
         "the file is no database; name another, which is made where it is absent".to_owned()
+    } else if said.contains("malformed") {
+        format!("{said}; the file is damaged: put back the last copy of it that was whole")
     } else {
         format!("{said}; check that this user may write the file and its folder")
+    }
+}
+
+/// Why a file cannot be brought up to date, and what to do.
+fn unready(error: &MigrateError) -> String {
+    match error {
+        MigrateError::VersionMissing(_) => {
+            "a newer version of this program made it: run that one, or name another file".to_owned()
+        }
+        other => other.to_string(),
     }
 }
 

@@ -41,10 +41,10 @@ impl Names {
         rows: &[EventRow],
     ) -> Result<(), StoreError> {
         self.bound();
-        let wanted = missing(rows.iter().map(|row| row.identity_id), &self.identities);
-        self.load_identities(connection, &wanted).await?;
-        let wanted = missing(rows.iter().map(|row| row.resource_id), &self.resources);
-        self.load_resources(connection, &wanted).await?;
+        let identities: Vec<i64> = rows.iter().map(|row| row.identity_id).collect();
+        self.load_identities(connection, &identities).await?;
+        let resources: Vec<i64> = rows.iter().map(|row| row.resource_id).collect();
+        self.load_resources(connection, &resources).await?;
         let wanted = missing(rows.iter().map(|row| row.facet_id), &self.facets);
         self.load_facets(connection, &wanted).await?;
         let texts = rows.iter().flat_map(|row| [row.address_id, row.user_id]).flatten();
@@ -52,12 +52,13 @@ impl Names {
         self.load_texts(connection, &wanted).await
     }
 
+    /// Loads those that are not known yet.
     pub async fn load_identities(
         &mut self,
         connection: &mut SqliteConnection,
         ids: &[i64],
     ) -> Result<(), StoreError> {
-        for ids in ids.chunks(500) {
+        for ids in missing(ids.iter().copied(), &self.identities).chunks(500) {
             let rows: Vec<(i64, String, String, String, String, String, String)> = sqlx::query_as(AssertSqlSafe(
                 among("select id, tenant_id, key, service_principal_id, app_id, name, arm_resource_id from identities", ids),
             ))
@@ -77,12 +78,13 @@ impl Names {
         Ok(())
     }
 
+    /// Loads those that are not known yet.
     pub async fn load_resources(
         &mut self,
         connection: &mut SqliteConnection,
         ids: &[i64],
     ) -> Result<(), StoreError> {
-        for ids in ids.chunks(500) {
+        for ids in missing(ids.iter().copied(), &self.resources).chunks(500) {
             let rows: Vec<(i64, String, String, String)> = sqlx::query_as(AssertSqlSafe(among(
                 "select id, resource_id, name, service_principal_id from resources",
                 ids,

@@ -47,18 +47,6 @@ pub struct IdentityOverview {
     pub open_incidents: u64,
 }
 
-/// A record that was set aside.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RejectOverview {
-    pub id: i64,
-    pub source: String,
-    pub received_at: DateTime<Utc>,
-    /// The file or request, and the line or number in it.
-    pub origin: String,
-    pub place: u64,
-    pub reason: String,
-}
-
 impl Store {
     /// Every source, by name.
     pub async fn source_overviews(&self) -> Result<Vec<SourceOverview>, StoreError> {
@@ -136,36 +124,6 @@ impl Store {
                 })
             })
             .collect()
-    }
-
-    /// Records set aside, the latest first.
-    /// The first 64 KiB of a record that was set aside.
-    pub async fn rejected_record(&self, id: i64) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(sqlx::query_scalar("select record from rejects where id = $1")
-            .bind(id)
-            .fetch_optional(self.readers())
-            .await?)
-    }
-
-    pub async fn reject_overviews(&self, limit: u32) -> Result<Vec<RejectOverview>, StoreError> {
-        let rows: Vec<(i64, String, i64, String, i64, String)> = sqlx::query_as(
-            "select r.id, s.name, r.received_at, r.origin, r.place, r.reason from rejects r \
-             join sources s on s.id = r.source_id order by r.id desc limit $1",
-        )
-        .bind(limit)
-        .fetch_all(self.readers())
-        .await?;
-        Ok(rows
-            .into_iter()
-            .map(|(id, source, received_at, origin, place, reason)| RejectOverview {
-                id,
-                source,
-                received_at: time(received_at),
-                origin,
-                place: count(place),
-                reason,
-            })
-            .collect())
     }
 }
 

@@ -1,16 +1,10 @@
-//! Where records come from: the tally of each source, how far its heads have come, and what was set
-//! aside.
+//! Where records come from: the tally of each source, and how far its heads have come.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
-use super::batch::Reject;
 use super::{Store, StoreError, micros, time};
-use crate::model::EventId;
-
-/// Bytes of a rejected record that are kept.
-const REJECT_BYTES: usize = 64 * 1024;
 
 /// What became of the records of a source. `read` is the sum of the others, always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -41,38 +35,45 @@ pub struct Head {
     /// Failures in a row.
     pub failures: u32,
     pub next_attempt_at: Option<DateTime<Utc>>,
+    /// When a window of it was last read to its end.
+    pub last_read_at: Option<DateTime<Utc>>,
 }
 
 impl Store {
     /// How far a head has come; `None` before its first window was read.
     pub async fn head(&self, source: &str, head: &str) -> Result<Option<Head>, StoreError> {
-        let row: Option<(i64, i64, Option<i64>)> = sqlx::query_as(
-            "select h.read_to, h.failures, h.next_attempt_at from heads h \
+        let row: Option<(i64, i64, Option<i64>, Option<i64>)> = sqlx::query_as(
+            "select h.read_to, h.failures, h.next_attempt_at, h.last_read_at from heads h \
              join sources s on s.id = h.source_id where s.name = $1 and h.name = $2",
         )
         .bind(source)
         .bind(head)
         .fetch_optional(self.readers())
         .await?;
-        Ok(row.map(|(read_to, failures, next_attempt_at)| Head {
+        Ok(row.map(|(read_to, failures, next_attempt_at, last_read_at)| Head {
             name: head.to_owned(),
             read_to: time(read_to),
             failures: u32::try_from(failures).unwrap_or(u32::MAX),
             next_attempt_at: next_attempt_at.map(time),
+            last_read_at: last_read_at.map(time),
         }))
     }
 
-    /// Keeps that a head could not be read, with the sentence, and when to try again.
+    /// Keeps that a head could not be read, with the sentence, when to try again, and the requests spent,
+    /// those that gave no page being the second number.
     pub async fn head_failed(
         &self,
         source: (&str, &str),
         head: &Head,
         sentence: &str,
+        requests: (u64, u64),
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
         let source_id = number(&mut writing, source.0, source.1).await?;
         set_head(&mut writing, source_id, head, None).await?;
+        super::coverage::spend(&mut writing, source_id, &head.name, requests).await?;
+        super::gaps::explain(&mut writing, source_id, &head.name, sentence).await?;
         sqlx::query("update sources set last_failed_at = $2, last_failure = $3 where id = $1")
             .bind(source_id)
             .bind(micros(now))
@@ -107,17 +108,24 @@ impl Store {
     }
 }
 
+/// The number of a source that gave something already.
+pub(super) async fn known(
+    connection: &mut SqliteConnection,
+    name: &str,
+) -> Result<Option<i64>, StoreError> {
+    Ok(sqlx::query_scalar("select id from sources where name = $1")
+        .bind(name)
+        .fetch_optional(connection)
+        .await?)
+}
+
 /// The number of a source, made at its first record.
 pub(super) async fn number(
     connection: &mut SqliteConnection,
     name: &str,
     kind: &str,
 ) -> Result<i64, StoreError> {
-    let found: Option<i64> = sqlx::query_scalar("select id from sources where name = $1")
-        .bind(name)
-        .fetch_optional(&mut *connection)
-        .await?;
-    match found {
+    match known(&mut *connection, name).await? {
         Some(id) => Ok(id),
         None => {
             Ok(sqlx::query_scalar("insert into sources (name, kind) values ($1, $2) returning id")
@@ -185,33 +193,5 @@ async fn set_head(
     .bind(read_at.map(micros))
     .execute(connection)
     .await?;
-    Ok(())
-}
-
-/// Keeps rejected records, each once however often it is read.
-pub(super) async fn set_aside(
-    connection: &mut SqliteConnection,
-    source_id: i64,
-    rejects: &[Reject],
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    for reject in rejects {
-        let cut = &reject.record[..reject.record.len().min(REJECT_BYTES)];
-        let mut identity = format!("{}\n{}\n", reject.origin, reject.place).into_bytes();
-        identity.extend_from_slice(cut);
-        sqlx::query(
-            "insert into rejects (source_id, received_at, origin, place, reason, record, digest) \
-             values ($1, $2, $3, $4, $5, $6, $7) on conflict (digest) do nothing",
-        )
-        .bind(source_id)
-        .bind(micros(now))
-        .bind(&reject.origin)
-        .bind(i64::try_from(reject.place).unwrap_or(i64::MAX))
-        .bind(&reject.reason)
-        .bind(cut)
-        .bind(EventId::digest(&identity).0.to_vec())
-        .execute(&mut *connection)
-        .await?;
-    }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::phrase::{Piece, clean, moment, pieces};
-use super::text::{confidence, ending, ids, interval};
+use super::text::{confidence, ending, ids, interval, left_out};
 use super::timeline::{ClockOf, Entry, EntryKind, Timeline};
 use crate::diagnose::phrase;
 use crate::diagnose::{Card, Step};
@@ -20,6 +20,7 @@ struct Page {
     ending: Option<String>,
     what: Vec<Piece>,
     who: Vec<Vec<(&'static str, String)>>,
+    left_out: Option<String>,
     unusual: Vec<Vec<Piece>>,
     causes: Vec<Reason>,
     steps: Vec<Doing>,
@@ -67,6 +68,7 @@ pub fn page(timeline: &Timeline) -> String {
         ending: ending(incident),
         what: pieces(&card.what),
         who: card.who.iter().map(ids).collect(),
+        left_out: left_out(card),
         unusual: sentences(&card.unusual),
         causes: causes(card),
         steps: card.steps.iter().map(doing).collect(),

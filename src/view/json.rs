@@ -5,9 +5,11 @@ use serde::Serialize;
 
 use super::timeline::{Entry, Timeline};
 use crate::diagnose::{Card, Cause, Step, Who};
-use crate::model::{Incident, IncidentId, IncidentState, NamedIdentity, ResolvedBy, Severity};
+use crate::model::{
+    Incident, IncidentId, IncidentState, NamedIdentity, ResolvedBy, Severity, Silence,
+};
 
-/// An incident as lists show it.
+/// An incident as lists show it: all of it follows from the events, the rules and what people did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct IncidentRow {
     pub id: IncidentId,
@@ -16,13 +18,16 @@ pub struct IncidentRow {
     pub state: IncidentState,
     pub categories: Vec<String>,
     pub rules: Vec<String>,
+    /// All of its rules are in shadow: it is never told.
+    pub shadow: bool,
+    /// Rules in shadow that were met beside these.
+    pub shadow_rules: Vec<String>,
     pub error_codes: Vec<i64>,
     pub identities: Vec<NamedIdentity>,
     pub resources: Vec<String>,
     pub started_at: DateTime<Utc>,
     pub detected_at: DateTime<Utc>,
     pub last_seen_at: DateTime<Utc>,
-    pub opened_at: DateTime<Utc>,
     pub acknowledged_at: Option<DateTime<Utc>>,
     pub acknowledged_by: Option<String>,
     pub resolved_at: Option<DateTime<Utc>>,
@@ -30,6 +35,17 @@ pub struct IncidentRow {
     pub resolved_why: Option<String>,
     pub event_count: u64,
     pub deliveries: u64,
+    /// The end of a silence that it is of now.
+    pub silenced_until: Option<DateTime<Utc>>,
+}
+
+impl IncidentRow {
+    /// The same under the silences that there are.
+    #[must_use]
+    pub fn under(incident: &Incident, silences: &[Silence], now: DateTime<Utc>) -> Self {
+        let silence = Silence::over(silences, incident, now);
+        Self { silenced_until: silence.map(|silence| silence.ends_at), ..Self::from(incident) }
+    }
 }
 
 impl From<&Incident> for IncidentRow {
@@ -41,13 +57,14 @@ impl From<&Incident> for IncidentRow {
             severity: incident.severity,
             categories: incident.categories.clone(),
             rules: incident.rules.clone(),
+            shadow: incident.is_shadow,
+            shadow_rules: incident.shadow_rules.clone(),
             error_codes: incident.error_codes.clone(),
             identities: incident.identities.clone(),
             resources: incident.resources.clone(),
             started_at: incident.started_at,
             detected_at: incident.detected_at,
             last_seen_at: incident.last_seen_at,
-            opened_at: incident.opened_at,
             acknowledged_at: incident.acknowledged_at,
             acknowledged_by: incident.acknowledged_by.clone(),
             resolved_at: incident.resolved_at,
@@ -55,6 +72,7 @@ impl From<&Incident> for IncidentRow {
             resolved_why: incident.resolved_why.clone(),
             event_count: incident.event_count,
             deliveries: incident.deliveries,
+            silenced_until: None,
         }
     }
 }
@@ -63,6 +81,8 @@ impl From<&Incident> for IncidentRow {
 struct Shown<'a> {
     #[serde(flatten)]
     incident: IncidentRow,
+    /// When the program first had it, by its own clock.
+    opened_at: DateTime<Utc>,
     what: &'a str,
     who: &'a [Who],
     unusual: &'a [String],
@@ -73,9 +93,15 @@ struct Shown<'a> {
     timeline: Option<&'a [Entry]>,
 }
 
-fn shown<'a>(card: &'a Card, timeline: Option<&'a [Entry]>) -> Shown<'a> {
+fn shown<'a>(
+    card: &'a Card,
+    silence: Option<&Silence>,
+    timeline: Option<&'a [Entry]>,
+) -> Shown<'a> {
+    let silenced_until = silence.map(|silence| silence.ends_at);
     Shown {
-        incident: IncidentRow::from(&card.incident),
+        incident: IncidentRow { silenced_until, ..IncidentRow::from(&card.incident) },
+        opened_at: card.incident.opened_at,
         what: &card.what,
         who: &card.who,
         unusual: &card.unusual,
@@ -96,14 +122,14 @@ pub fn document<T: Serialize + ?Sized>(value: &T) -> String {
 
 /// An incident, explained: the keys of a list's row, and the six answers.
 #[must_use]
-pub fn card(card: &Card) -> String {
-    document(&shown(card, None))
+pub fn card(card: &Card, silence: Option<&Silence>) -> String {
+    document(&shown(card, silence, None))
 }
 
 /// The same with its `timeline`.
 #[must_use]
-pub fn timeline(timeline: &Timeline) -> String {
-    document(&shown(&timeline.card, Some(&timeline.entries)))
+pub fn timeline(timeline: &Timeline, silence: Option<&Silence>) -> String {
+    document(&shown(&timeline.card, silence, Some(&timeline.entries)))
 }
 
 #[cfg(test)]
@@ -145,7 +171,7 @@ mod tests {
     #[test]
     fn a_shown_incident_is_a_row_with_six_answers_and_its_timeline() {
         let told = night::block_on(async { night::whole("build-agent").await.timeline().await });
-        let shown: serde_json::Value = serde_json::from_str(&timeline(&told)).unwrap();
+        let shown: serde_json::Value = serde_json::from_str(&timeline(&told, None)).unwrap();
         for key in ["state", "what", "who", "unusual", "causes", "steps", "unknown"] {
             assert!(!shown[key].is_null(), "{key}");
         }
@@ -159,7 +185,7 @@ mod tests {
                 "detail": "3 h 13 min earlier"
             })
         );
-        let without: serde_json::Value = serde_json::from_str(&card(&told.card)).unwrap();
+        let without: serde_json::Value = serde_json::from_str(&card(&told.card, None)).unwrap();
         assert!(without.get("timeline").is_none());
     }
 }

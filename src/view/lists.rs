@@ -1,6 +1,6 @@
 //! The rows of the lists: what their tables show and what their JSON holds.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use owo_colors::AnsiColors;
 use serde::Serialize;
 
@@ -10,11 +10,19 @@ use super::style::{severity_colour, state_colour};
 use super::table::{ListRow, Shown};
 use crate::detect::{Rule, Rulebook};
 use crate::model::{Delivery, Severity};
+use crate::store::HeadCoverage;
 use crate::store::deliveries::DeliveryState;
-use crate::store::overview::{IdentityOverview, RejectOverview, SourceOverview};
+use crate::store::gaps::{Gap, GapState};
+use crate::store::overview::{IdentityOverview, SourceOverview};
+use crate::store::rejects::RejectOverview;
 
 fn moment_or_dash(at: Option<DateTime<Utc>>) -> String {
     at.map_or_else(|| "-".to_owned(), moment)
+}
+
+/// A state of something, and why nobody is told of it.
+fn untold(state: &str, why: &str) -> String {
+    if state.is_empty() { why.to_owned() } else { format!("{state}, {why}") }
 }
 
 impl ListRow for IncidentRow {
@@ -27,7 +35,13 @@ impl ListRow for IncidentRow {
         vec![
             self.id.to_string().into(),
             Shown::coloured(self.severity.as_str(), severity_colour(self.severity)),
-            Shown::coloured(self.state.to_string(), state_colour(self.state)),
+            if self.shadow {
+                Shown::coloured(untold(&self.state.to_string(), "shadow"), AnsiColors::Cyan)
+            } else if self.silenced_until.is_some() {
+                Shown::coloured(untold(&self.state.to_string(), "silenced"), AnsiColors::Cyan)
+            } else {
+                Shown::coloured(self.state.to_string(), state_colour(self.state))
+            },
             moment(self.started_at).into(),
             self.event_count.to_string().into(),
             self.title.as_str().into(),
@@ -45,6 +59,8 @@ pub struct RuleRow {
     pub kind: &'static str,
     /// stable, test, experimental, …
     pub status: String,
+    /// Evaluated and shown, and never told.
+    pub shadow: bool,
 }
 
 impl From<&Rule> for RuleRow {
@@ -56,6 +72,7 @@ impl From<&Rule> for RuleRow {
             category: rule.category.clone(),
             kind: rule.kind_name(),
             status: rule.text.status.clone(),
+            shadow: rule.is_shadow,
         }
     }
 }
@@ -80,7 +97,11 @@ impl ListRow for RuleRow {
             Shown::coloured(self.level.as_str(), severity_colour(self.level)),
             self.category.as_str().into(),
             self.kind.into(),
-            self.status.as_str().into(),
+            if self.shadow {
+                Shown::coloured(untold(&self.status, "shadow"), AnsiColors::Cyan)
+            } else {
+                self.status.as_str().into()
+            },
             self.title.as_str().into(),
         ]
     }
@@ -196,6 +217,67 @@ impl ListRow for IdentityOverview {
     }
 }
 
+impl ListRow for HeadCoverage {
+    const COLUMNS: &'static [&'static str] =
+        &["SOURCE, HEAD", "COMPLETE TO", "LATE: HALF, 99 %, MOST", "REQUESTS", "FAILED"];
+    const GIVES_WAY: usize = 0;
+    const NONE: &'static str = "no source was polled yet";
+
+    fn columns(&self) -> Vec<Shown> {
+        let late = |seconds: Option<u64>| {
+            let span =
+                seconds.and_then(|seconds| TimeDelta::try_seconds(i64::try_from(seconds).ok()?));
+            span.map_or_else(|| "-".to_owned(), crate::diagnose::phrase::span)
+        };
+        let lateness = &self.lateness;
+        let half = late(lateness.p50_seconds);
+        vec![
+            format!("{}\n{}", self.source, self.head).into(),
+            match self.failures {
+                0 if self.missing > 0 => Shown::coloured(
+                    format!(
+                        "{}\nthe source counts {} more",
+                        moment_or_dash(self.complete_to),
+                        self.missing
+                    ),
+                    AnsiColors::Red,
+                ),
+                0 => moment_or_dash(self.complete_to).into(),
+                number => Shown::coloured(
+                    format!("{}\nfailed {number} in a row", moment_or_dash(self.complete_to)),
+                    AnsiColors::Yellow,
+                ),
+            },
+            format!("{half}, {}, {}", late(lateness.p99_seconds), late(lateness.most_seconds))
+                .into(),
+            self.requests.to_string().into(),
+            self.failed_requests.to_string().into(),
+        ]
+    }
+}
+
+impl ListRow for Gap {
+    const COLUMNS: &'static [&'static str] = &["GAP", "FROM", "TO", "STATE", "WHY"];
+    const GIVES_WAY: usize = 4;
+    const NONE: &'static str = "no gaps";
+
+    fn columns(&self) -> Vec<Shown> {
+        let state = self.state.to_string();
+        let why = if self.reason.is_empty() { "not running" } else { &self.reason };
+        vec![
+            format!("{}\n{}", self.source, self.head).into(),
+            moment(self.from).into(),
+            moment_or_dash(self.to).into(),
+            match self.state {
+                GapState::Filled => state.into(),
+                GapState::Open => Shown::coloured(state, AnsiColors::Yellow),
+                GapState::Lost => Shown::coloured(state, AnsiColors::Red),
+            },
+            super::phrase::clean(why).into(),
+        ]
+    }
+}
+
 impl ListRow for RejectOverview {
     const COLUMNS: &'static [&'static str] = &["ID", "SOURCE", "RECEIVED", "WHERE AND WHY"];
     const GIVES_WAY: usize = 3;
@@ -221,26 +303,35 @@ mod tests {
 
     const PLAIN: Style = Style { colour: false, width: 80 };
 
+    /// A record was set aside, and the source does not answer.
+    async fn troubled(night: &night::Night) {
+        let mut fetched = Fetched::default();
+        fetched.rejects.push(Reject {
+            origin: "signins\u{1b}[2J.json".to_owned(),
+            place: 7,
+            reason: "`createdDateTime` is missing".to_owned(),
+            record: b"{}".to_vec(),
+            form: None,
+        });
+        let head = Head {
+            name: "managedIdentity".to_owned(),
+            read_to: at("23 08:00:00"),
+            failures: 2,
+            next_attempt_at: None,
+            last_read_at: None,
+        };
+        let (source, now) = (("contoso", "graph"), at("23 08:05:00"));
+        night.store.add(source, fetched, None, now).await.unwrap();
+        night.store.head_failed(source, &head, "no answer", (2, 2), now).await.unwrap();
+        night.store.open_gap(source, &head.name, head.read_to, now).await.unwrap();
+    }
+
     #[test]
     fn what_was_seen_is_listed_within_the_width() {
         night::block_on(async {
             let night =
                 night::whole("build-agent with a rather long name, as they happen to be").await;
-            let mut fetched = Fetched::default();
-            fetched.rejects.push(Reject {
-                origin: "signins\u{1b}[2J.json".to_owned(),
-                place: 7,
-                reason: "`createdDateTime` is missing".to_owned(),
-                record: b"{}".to_vec(),
-            });
-            let head = Head {
-                name: "managedIdentity".to_owned(),
-                read_to: at("23 08:00:00"),
-                failures: 2,
-                next_attempt_at: None,
-            };
-            let source = ("contoso", "graph");
-            night.store.add(source, fetched, Some(&head), at("23 08:05:00")).await.unwrap();
+            troubled(&night).await;
             let incidents: Vec<IncidentRow> =
                 night.store.incidents().await.unwrap().iter().map(IncidentRow::from).collect();
             let tellings = night.store.tellings_of(incidents[0].id).await.unwrap();
@@ -255,6 +346,8 @@ mod tests {
                 table(&sources, &PLAIN),
                 table(&identities, &PLAIN),
                 table(&rejects, &PLAIN),
+                table(&night.store.coverage().await.unwrap(), &PLAIN),
+                table(&night.store.gaps().await.unwrap(), &PLAIN),
             ];
             let all = lists.join("\n");
             assert!(all.lines().all(|line| line.chars().count() <= 80), "{all}");
@@ -275,6 +368,7 @@ mod tests {
               READ TO, FAILURES
             contoso  graph  22    21      0      1         0
               2026-11-23 08:00:00 UTC managedIdentity, failed 2 in a row
+              2026-11-23 08:05:00 UTC no answer
 
             SERVICE PRINCIPAL, CLIENT ID          LAST SEEN                OPEN
               NAME
@@ -285,6 +379,17 @@ mod tests {
             ID  SOURCE   RECEIVED                 WHERE AND WHY
             1   contoso  2026-11-23 08:05:00 UTC  signins [2J.json:7
                                                   `createdDateTime` is missing
+
+            COMPLETE TO        LATE: HALF, 99 %, MOST  REQUESTS  FAILED
+              SOURCE, HEAD
+            -                  -, -, -                 2         2
+            failed 2 in a row
+              contoso
+              managedIdentity
+
+            GAP              FROM                     TO  STATE  WHY
+            contoso          2026-11-23 08:00:00 UTC  -   open   not running
+            managedIdentity
             "#);
         });
     }

@@ -1,7 +1,7 @@
 //! An incident and its timeline as Markdown, for tickets and post-mortems.
 
 use super::phrase::{Piece, clean, moment, pieces};
-use super::text::{confidence, ending, ids, interval};
+use super::text::{confidence, ending, ids, interval, left_out};
 use super::timeline::{ClockOf, Entry, Timeline};
 use crate::diagnose::phrase;
 use crate::diagnose::{Card, Step};
@@ -49,12 +49,15 @@ fn answers(card: &Card) -> Vec<String> {
     ];
     section(&mut lines, "What happened");
     lines.push(inline(&card.what));
-    lines.extend([String::new(), "## Who".to_owned()]);
+    if !card.who.is_empty() {
+        lines.extend([String::new(), "## Who".to_owned()]);
+    }
     for who in &card.who {
         lines.extend(["", "| | |", "|---|---|"].map(str::to_owned));
         let rows = ids(who).into_iter();
         lines.extend(rows.map(|(name, value)| format!("| {name} | {} |", code(&value))));
     }
+    lines.extend(left_out(card).into_iter().flat_map(|others| [String::new(), others]));
     section(&mut lines, "How unusual");
     lines.extend(bullets(&card.unusual));
     section(&mut lines, "Why, probably");

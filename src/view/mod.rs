@@ -1,11 +1,13 @@
 //! What a person sees: an incident, its timeline and the lists, in every form there is.
 
+mod backtest;
 mod growth;
 mod lists;
 #[cfg(test)]
 mod night;
 mod noted;
 mod phrase;
+mod silences;
 mod style;
 mod table;
 mod timeline;
@@ -21,9 +23,11 @@ pub mod markdown;
 /// For a terminal.
 pub mod text;
 
+pub use backtest::backtest;
 pub use json::IncidentRow;
 pub use lists::{DeliveryRow, RuleRow, rules};
-pub use phrase::clean;
+pub use phrase::{clean, moment};
+pub use silences::SilenceRow;
 pub use style::Style;
 pub use table::{ListRow, Shown, table};
 pub use timeline::{ClockOf, Entry, EntryKind, Timeline, timeline};

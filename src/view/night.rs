@@ -40,18 +40,7 @@ impl Night {
         let address = format!("sqlite://{}", folder.path().join("night.db").display());
         let rulebook = Rulebook::embedded().unwrap();
         let catalogue = Catalogue::shipped();
-        let facts = rulebook
-            .rules
-            .values()
-            .map(|rule| {
-                let facts = RuleFacts {
-                    title: rule.text.title.clone(),
-                    level: rule.level,
-                    category: rule.category.clone(),
-                };
-                (rule.name.clone(), facts)
-            })
-            .collect();
+        let facts = rulebook.facts();
         Self {
             store: Store::open(&address).await.unwrap(),
             detector: Detector::new(Matcher::new(&rulebook, catalogue.classes()).unwrap()),

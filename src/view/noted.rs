@@ -1,9 +1,14 @@
-//! The entries of a timeline that this program's own doings make: notes, amendments, deliveries.
+//! The entries of a timeline that this program's own doings make: readings, notes, amendments, deliveries.
+
+use chrono::TimeDelta;
 
 use super::phrase::{clean, sentence_case};
 use super::timeline::{Entry, EntryKind, summed_up};
 use crate::diagnose::phrase;
-use crate::store::story::{Note, Telling};
+use crate::store::story::{Arrival, Note, Telling};
+
+/// Sign-ins that are read later than this after they happened are told of; Entra takes minutes for most.
+pub(super) const LATE: TimeDelta = TimeDelta::minutes(15);
 
 pub(super) fn notes(notes: &[Note]) -> Vec<Entry> {
     let mut entries: Vec<Entry> =
@@ -83,4 +88,46 @@ pub(super) fn told(telling: &Telling) -> Vec<Entry> {
         entries.push(Entry::new(at, EntryKind::Dead, sentence).with_detail(reason));
     }
     entries
+}
+
+/// Late evidence, or evidence that came from files at once.
+pub(super) fn arrived(arrival: &Arrival) -> Option<Entry> {
+    let source = phrase::quoted(&arrival.source);
+    let sentence = if arrival.kind == "import" {
+        format!("{} imported by {source}", phrase::count(arrival.count, "sign-in"))
+    } else if arrival.late > 0 {
+        late(arrival.late, TimeDelta::microseconds(arrival.latest_by), &source)
+    } else {
+        return None;
+    };
+    let count = if arrival.kind == "import" { arrival.count } else { arrival.late };
+    Some(Entry::new(arrival.last_received_at, EntryKind::Arrived, sentence).with_count(count))
+}
+
+/// Whether the source was late or this program began later, the stored times do not tell.
+fn late(number: u64, longest: TimeDelta, source: &str) -> String {
+    let (limit, longest) = (phrase::span(LATE), phrase::span(longest));
+    match number {
+        1 => format!("1 sign-in was read {longest} after it happened, from {source}"),
+        _ => format!(
+            "{number} sign-ins were read more than {limit} after they happened, from {source}; the oldest {longest} after"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_late_reading_blames_nobody() {
+        assert_eq!(
+            late(54, TimeDelta::minutes(46), "`contoso`"),
+            "54 sign-ins were read more than 15 min after they happened, from `contoso`; the oldest 46 min after"
+        );
+        assert_eq!(
+            late(1, TimeDelta::minutes(46), "`contoso`"),
+            "1 sign-in was read 46 min after it happened, from `contoso`"
+        );
+    }
 }

@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use crate::diagnose::Catalogue;
 
 /// A moment to the second.
-pub(super) fn moment(at: DateTime<Utc>) -> String {
+#[must_use]
+pub fn moment(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 

@@ -5,7 +5,7 @@ use super::style::{Style, wrap};
 use super::timeline::{ClockOf, Entry, Timeline};
 use crate::diagnose::phrase;
 use crate::diagnose::{Card, Cause, Step, Who};
-use crate::model::Incident;
+use crate::model::{Incident, NAMED_AT_MOST};
 
 /// How far the lines below a heading stand in.
 const INDENT: usize = 2;
@@ -105,7 +105,7 @@ pub(super) fn interval(incident: &Incident) -> String {
     format!("{} to {} ({})", moment(from), moment(to), phrase::span(to - from))
 }
 
-/// Who is at it, and how it ended.
+/// Who is at it, how it ended, and what of it is in shadow.
 pub(super) fn ending(incident: &Incident) -> Option<String> {
     let acknowledged = incident.acknowledged_at.map(|at| {
         let by = incident.acknowledged_by.as_deref().unwrap_or("somebody");
@@ -117,21 +117,29 @@ pub(super) fn ending(incident: &Incident) -> Option<String> {
         let why = why.map_or_else(String::new, |why| format!(": {}", clean(why)));
         format!("resolved at {}{how}{why}", moment(at))
     });
-    match (acknowledged, resolved) {
-        (Some(acknowledged), Some(resolved)) => Some(format!("{acknowledged}, {resolved}")),
-        (acknowledged, resolved) => acknowledged.or(resolved),
-    }
+    let shadow = incident.is_shadow.then(|| "in shadow: nobody is told".to_owned());
+    let beside = (!incident.shadow_rules.is_empty())
+        .then(|| format!("met beside it in shadow: {}", incident.shadow_rules.join(", ")));
+    let parts: Vec<String> =
+        [acknowledged, resolved, shadow, beside].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn answers(page: &mut Page<'_>, card: &Card) {
     page.heading("What happened");
     page.paragraph(INDENT, "", &card.what);
-    page.heading("Who");
+    if !card.who.is_empty() {
+        page.heading("Who");
+    }
     for (place, who) in card.who.iter().enumerate() {
         if place > 0 {
             page.blank();
         }
         identity(page, who);
+    }
+    if let Some(others) = left_out(card) {
+        page.blank();
+        page.paragraph(INDENT, "", &others);
     }
     page.heading("How unusual");
     for sentence in &card.unusual {
@@ -149,6 +157,14 @@ fn answers(page: &mut Page<'_>, card: &Card) {
     for sentence in &card.unknown {
         page.paragraph(INDENT, "- ", sentence);
     }
+}
+
+/// How many identities of the incident are not shown.
+pub(super) fn left_out(card: &Card) -> Option<String> {
+    let named = card.incident.identities.len();
+    let left_out = named.checked_sub(card.who.len()).filter(|number| *number > 0)?;
+    let at_least = if named >= NAMED_AT_MOST { "at least " } else { "" };
+    Some(format!("and {at_least}{}", phrase::others(left_out as u64)))
 }
 
 /// The names and ids of an identity with what they are; those it does not have are left out.
@@ -283,13 +299,14 @@ within 3 h 26 min: the tenant knows no application with this client id (AADSTS70
                           Application with identifier '{appIdentifier}' was not found in
                           the directory.
                           sign-in 11111111-1111-1111-1111-111111111111
-2026-11-23 07:17:20 UTC * 3 sign-ins arrived more than 15 min late from `contoso`, at most
-                          5 h 2 min
+2026-11-23 07:17:20 UTC * 3 sign-ins were read more than 15 min after they happened, from
+                          `contoso`; the oldest 5 h 2 min after
 2026-11-23 07:17:20 UTC * The finding of `application_not_found_spike` changed: 3 events
-                          arrived late, the oldest by 5h 2m 10s: 14 sign-ins where there
-                          were 11
-2026-11-23 07:17:20 UTC * The finding of `failure_streak` changed: 3 events arrived late,
-                          the oldest by 5h 2m 10s: 16 sign-ins where there were 13
+                          were read late, the oldest 5 h 2 min after it happened: 14
+                          sign-ins where there were 11
+2026-11-23 07:17:20 UTC * The finding of `failure_streak` changed: 3 events were read
+                          late, the oldest 5 h 2 min after it happened: 16 sign-ins where
+                          there were 13
 2026-11-23 07:30:00 UTC   First good sign-in again
                           1 h 49 min after the last failure
 2026-11-23 07:33:00 UTC * Incident resolved: it signed in again at 2026-11-23 07:30:00 UTC

@@ -1,21 +1,20 @@
 //! What happened when: the evidence by its own time, and beside it what this program did.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::growth;
-use super::noted::{notes, told};
+use super::noted::{LATE, arrived, notes, told};
 use super::phrase::{clean, moment};
 use crate::detect::Rulebook;
 use crate::diagnose::phrase;
 use crate::diagnose::{self, Card, Catalogue};
-use crate::model::{EventId, Incident};
+use crate::model::{EventId, Incident, ResolvedBy};
 use crate::store::incidents::IncidentFinding;
-use crate::store::story::{Arrival, Scope};
+use crate::store::story::Scope;
 use crate::store::{Store, StoreError, time};
-
-/// Sign-ins that arrive later than this are late; Entra takes minutes for most.
-const LATE: TimeDelta = TimeDelta::minutes(15);
 
 /// Entries of one rule or of one delivery that are shown one by one; those between are summed up.
 const SHOWN_ONE_BY_ONE: usize = 5;
@@ -145,7 +144,8 @@ pub async fn timeline(
     let mut entries = last_good(&card);
     entries.extend(edges(store, catalogue, &findings).await?);
     entries.extend(grown(store, incident, &scope).await?);
-    entries.extend(rules_met(rulebook, &findings));
+    let value_names = diagnose::value_names(store, rulebook, &findings).await?;
+    entries.extend(rules_met(rulebook, &value_names, &findings, incident));
     entries.extend(
         store
             .arrivals(&scope, LATE.num_microseconds().unwrap_or(0))
@@ -274,7 +274,12 @@ async fn grown(
     Ok(entries.collect())
 }
 
-fn rules_met(rulebook: &Rulebook, findings: &[IncidentFinding]) -> Vec<Entry> {
+fn rules_met(
+    rulebook: &Rulebook,
+    value_names: &BTreeMap<String, String>,
+    findings: &[IncidentFinding],
+    incident: &Incident,
+) -> Vec<Entry> {
     let mut names: Vec<&str> = findings.iter().map(|row| row.rule.as_str()).collect();
     names.sort_unstable();
     names.dedup();
@@ -283,7 +288,7 @@ fn rules_met(rulebook: &Rulebook, findings: &[IncidentFinding]) -> Vec<Entry> {
         let met: Vec<Entry> = findings
             .iter()
             .filter(|row| row.rule == name)
-            .map(|row| rule_met(rulebook, row))
+            .map(|row| rule_met(rulebook, value_names, row, incident))
             .collect();
         entries.extend(summed_up(met, |number| {
             format!("Rule `{name}` was met {} more", phrase::times(number))
@@ -292,17 +297,26 @@ fn rules_met(rulebook: &Rulebook, findings: &[IncidentFinding]) -> Vec<Entry> {
     entries
 }
 
-fn rule_met(rulebook: &Rulebook, row: &IncidentFinding) -> Entry {
+fn rule_met(
+    rulebook: &Rulebook,
+    value_names: &BTreeMap<String, String>,
+    row: &IncidentFinding,
+    incident: &Incident,
+) -> Entry {
     let draft = &row.finding.draft;
     let title = rulebook
         .rules
         .get(&row.rule)
         .map_or_else(String::new, |rule| format!(": {} ({})", rule.text.title, rule.level));
+    let is_shadow = incident.is_shadow || incident.shadow_rules.contains(&row.rule);
+    let shadow = if is_shadow { " in shadow" } else { "" };
     let (from, to) = (time(draft.started_at), time(draft.last_at));
-    let measures = draft
-        .measures
-        .iter()
-        .map(|(name, value)| format!(", {} {}", name.replace('_', " "), phrase::plain(value)));
+    let value = draft.measures.get("value").map(|value| {
+        let name = value_names.get(value).unwrap_or(value);
+        format!("new {}", phrase::quoted(name))
+    });
+    let measures = value.into_iter().chain(phrase::measures(&draft.measures));
+    let measures = measures.map(|words| format!(", {words}"));
     let detail = format!(
         "{} {}{}; found at {}",
         phrase::count(draft.event_count, "sign-in"),
@@ -313,7 +327,7 @@ fn rule_met(rulebook: &Rulebook, row: &IncidentFinding) -> Entry {
     Entry::new(
         time(draft.detected_at),
         EntryKind::RuleMet,
-        format!("Rule `{}` was met{title}", row.rule),
+        format!("Rule `{}` was met{shadow}{title}", row.rule),
     )
     .with_detail(detail)
     .with_count(draft.event_count)
@@ -337,32 +351,20 @@ pub(super) fn summed_up(mut entries: Vec<Entry>, sentence: impl Fn(u64) -> Strin
     entries
 }
 
-/// Late evidence, or evidence that came from files at once.
-fn arrived(arrival: &Arrival) -> Option<Entry> {
-    let source = phrase::quoted(&arrival.source);
-    let sentence = if arrival.kind == "import" {
-        format!("{} imported by {source}", phrase::count(arrival.count, "sign-in"))
-    } else if arrival.late > 0 {
-        format!(
-            "{} arrived more than {} late from {source}, at most {}",
-            phrase::count(arrival.late, "sign-in"),
-            phrase::span(LATE),
-            phrase::span(TimeDelta::microseconds(arrival.latest_by))
-        )
-    } else {
-        return None;
-    };
-    let count = if arrival.kind == "import" { arrival.count } else { arrival.late };
-    Some(Entry::new(arrival.last_received_at, EntryKind::Arrived, sentence).with_count(count))
-}
-
 /// The first good sign-in after the failures. Tokens that were given are not healed by more of them.
 async fn recovered(
     store: &Store,
     incident: &Incident,
     findings: &[IncidentFinding],
 ) -> Result<Option<Entry>, StoreError> {
-    let Some(identity_id) = store.identity_of_incident(incident.id).await? else { return Ok(None) };
+    let Some(identity_id) = store.identity_of_incident(incident.id).await? else {
+        let is_recovered = incident.resolved_by == Some(ResolvedBy::Recovered);
+        let at = incident.resolved_at.filter(|_| is_recovered);
+        return Ok(at.map(|at| {
+            let sentence = "The last of its identities signed in again".to_owned();
+            Entry::new(at, EntryKind::Recovered, sentence).with_detail(after_last(incident, at))
+        }));
+    };
     let mut failed = Vec::new();
     for draft in findings.iter().map(|row| &row.finding.draft) {
         if draft.codes.keys().all(|code| *code == 0) {
@@ -374,15 +376,21 @@ async fn recovered(
         store.recovery(identity_id, &distinct(failed.into_iter()), incident.last_seen_at).await?;
     Ok(found.map(|(at, by)| {
         let by = if by == identity_id { "" } else { " by another identity of the same name" };
-        let later = format!("{} after the last failure", phrase::span(at - incident.last_seen_at));
         Entry::new(at, EntryKind::Recovered, format!("First good sign-in again{by}"))
-            .with_detail(later)
+            .with_detail(after_last(incident, at))
     }))
+}
+
+fn after_last(incident: &Incident, at: DateTime<Utc>) -> String {
+    format!("{} after the last failure", phrase::span(at - incident.last_seen_at))
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
+    use crate::diagnose::Confidence;
     use crate::view::night::{self, Night, at};
 
     #[test]
@@ -430,6 +438,75 @@ mod tests {
             ]
         );
         assert!(told.entries.iter().all(|entry| entry.kind != EntryKind::Recovered));
+    }
+
+    /// Six identities that Entra refuses within some minutes, and the good sign-ins of these minutes after.
+    async fn outage(passes: &[&[i64]]) -> Timeline {
+        let mut night = Night::of("runner").await;
+        let of = |night: &mut Night, place: i64, minute: i64, code: i64| {
+            let mut event = night.event(at("23 02:00:00") + TimeDelta::minutes(minute), code);
+            let id = format!("{place}0000000-0000-4000-8000-000000000000");
+            event.identity.service_principal_id = id.clone().into();
+            event.identity.app_id = id.into();
+            event.identity.name = format!("runner-{place}").into();
+            event
+        };
+        let failed: Vec<_> = (1..7).map(|place| of(&mut night, place, place, 90_033)).collect();
+        night.pass_of(&failed, at("23 02:10:00")).await;
+        for places in passes {
+            let good: Vec<_> =
+                places.iter().map(|place| of(&mut night, *place, 10 + place, 0)).collect();
+            night.pass_of(&good, at("23 02:30:00")).await;
+        }
+        night.timeline().await
+    }
+
+    #[test]
+    fn an_outage_is_over_when_the_last_of_its_identities_signs_in_again() {
+        let over = Some((at("23 02:16:00"), ResolvedBy::Recovered));
+        let ends: [(&[&[i64]], _); 4] = [
+            (&[&[1, 2, 3, 4, 5]], None),
+            (&[&[1, 2, 3, 4, 5], &[6]], over),
+            (&[&[6], &[3, 1], &[2, 4, 5]], over),
+            (&[&[1, 2, 3, 4, 5, 6]], over),
+        ];
+        for (passes, end) in ends {
+            let told = night::block_on(outage(passes));
+            let incident = &told.card.incident;
+            assert_eq!(incident.resolved_at.zip(incident.resolved_by), end, "{passes:?}");
+            let last = told.entries.iter().find(|entry| entry.kind == EntryKind::Recovered);
+            assert_eq!(last.map(|entry| entry.at), end.map(|(at, _)| at), "{passes:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_refused_without_its_name_is_known_by_its_good_sign_ins() {
+        let told = night::block_on(async {
+            let mut night = Night::of("orders").await;
+            let good: Vec<_> =
+                (0..4).map(|hour| at("22 20:00:00") + TimeDelta::hours(hour)).collect();
+            night.pass(&good, 0, at("22 23:05:00")).await;
+            let mut refused = Vec::new();
+            for minute in 0..12 {
+                let mut event =
+                    night.event(at("23 02:00:00") + TimeDelta::seconds(20 * minute), 700_016);
+                event.identity.service_principal_id = "".into();
+                event.identity.name = "".into();
+                refused.push(event);
+            }
+            night.pass_of(&refused, at("23 02:10:00")).await;
+            night.timeline().await
+        });
+        let card = &told.card;
+        assert!(
+            card.what.starts_with("The managed identity `orders` was refused"),
+            "{}",
+            card.what
+        );
+        assert_eq!(card.who[0].last_good_at, Some(at("22 23:00:00")));
+        assert_eq!(card.causes[0].confidence, Confidence::High);
+        assert!(card.causes[0].sentence.starts_with("`orders` was deleted"), "{:?}", card.causes);
+        assert!(card.unknown.iter().all(|text| !text.starts_with("Whether it ever worked")));
     }
 
     #[test]

@@ -20,12 +20,13 @@ const PATH: &[(&str, &str)] = &[
     ("notify", "model config store detect diagnose"),
     ("app", "model clock config sources store detect diagnose notify"),
     ("pipeline", "app sources store ingest detect incidents notify"),
-    ("view", "model store detect diagnose"),
+    ("backtest", "model clock config store detect notify app pipeline"),
+    ("view", "model store detect diagnose backtest"),
     ("simulate", "model"),
     ("standin", "model clock"),
     (
         "cli",
-        "model clock config sources normalise store ingest detect incidents diagnose notify app pipeline view simulate standin",
+        "model clock config sources normalise store ingest detect incidents diagnose notify app pipeline backtest view simulate standin",
     ),
 ];
 

@@ -60,7 +60,11 @@ fn commands_that_are_more_than_their_name_show_an_example() {
         "identities show",
         "deliveries list",
         "deliveries retry",
+        "backtest",
+        "backup",
         "doctor",
+        "silence add",
+        "silence end",
         "simulate",
         "demo",
     ] {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use signinel::ingest::import::{Imported, import};
+use signinel::ingest::import::{Import, Imported, import};
 use signinel::store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -24,9 +24,19 @@ async fn imported(path: &Path) -> (Store, Imported, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let store =
         Store::open(&format!("sqlite://{}", folder.path().join("c.db").display())).await.unwrap();
-    let stop = CancellationToken::new();
-    let imported = import(&store, vec![path.to_owned()], now(), &stop, &|_| ()).await.unwrap();
+    let imported = imported_into(&store, path).await;
     (store, imported, folder)
+}
+
+async fn imported_into(store: &Store, path: &Path) -> Imported {
+    let with = Import {
+        store,
+        tenant_id: String::new(),
+        now: now(),
+        stop: &CancellationToken::new(),
+        on_batch: &|_| (),
+    };
+    import(vec![path.to_owned()], with).await.unwrap()
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -99,8 +109,7 @@ async fn a_record_that_comes_twice_is_one_event() {
     let Some(corpus) = corpus() else { return };
     let file = corpus.join("datadog-azure-log-forwarding");
     let (store, first, _folder) = imported(&file).await;
-    let stop = CancellationToken::new();
-    let again = import(&store, vec![file], now(), &stop, &|_| ()).await.unwrap();
+    let again = imported_into(&store, &file).await;
     assert_eq!(again.tally.stored, 0);
     assert_eq!(again.tally.duplicates, first.tally.stored + first.tally.duplicates);
 }

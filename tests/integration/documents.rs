@@ -17,13 +17,16 @@ fn read(document: &str) -> String {
 #[test]
 fn every_path_that_the_documents_name_exists() {
     let mut missing = Vec::new();
-    for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "BENCHMARKS.md", "rules/README.md"] {
+    for document in
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "BENCHMARKS.md", "rules/README.md"]
+    {
         let text = read(document);
         for quoted in text.split('`').skip(1).step_by(2) {
             let is_path = ["src/", "tests/", "rules/", "migrations/", "benches/", "templates/"]
                 .iter()
                 .any(|folder| quoted.starts_with(folder));
-            if is_path && !quoted.contains([' ', '<', '*', '…']) && !root().join(quoted).exists() {
+            if is_path && !quoted.contains([' ', '<', '*', '…']) && !root().join(quoted).exists()
+            {
                 missing.push(format!("{document}: {quoted}"));
             }
         }
@@ -36,7 +39,10 @@ fn every_command_that_the_documents_show_is_understood() {
     let mut shown = 0;
     for document in ["README.md", "CONTRIBUTING.md", "config.example.toml"] {
         for line in read(document).lines() {
-            let Some(command) = line.trim().trim_start_matches("$ ").strip_prefix("signinel ") else { continue };
+            let Some(command) = line.trim().trim_start_matches("$ ").strip_prefix("signinel ")
+            else {
+                continue;
+            };
             let words: Vec<&str> = command
                 .split("  ")
                 .next()
@@ -44,7 +50,12 @@ fn every_command_that_the_documents_show_is_understood() {
                 .split_whitespace()
                 .take_while(|word| word.chars().all(|sign| sign.is_ascii_lowercase()))
                 .collect();
-            assert_cmd::Command::cargo_bin("signinel").unwrap().args(&words).arg("--help").assert().success();
+            assert_cmd::Command::cargo_bin("signinel")
+                .unwrap()
+                .args(&words)
+                .arg("--help")
+                .assert()
+                .success();
             shown += 1;
         }
     }
@@ -61,6 +72,10 @@ fn the_example_configuration_loads_and_shows_the_defaults() {
     assert_eq!(example.notify.hold_resolved_for, default.notify.hold_resolved_for);
     assert_eq!(example.notify.host, default.notify.host);
     for section in &example.sources {
-        assert!(signinel::sources::build(section).is_ok(), "{:?}", signinel::sources::build(section).err());
+        assert!(
+            signinel::sources::build(section).is_ok(),
+            "{:?}",
+            signinel::sources::build(section).err()
+        );
     }
 }

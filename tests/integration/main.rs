@@ -6,17 +6,51 @@
 mod architecture;
 /// A storage account on loopback.
 mod azurite;
+/// The stored history under other rules: what would have been found and told, and nothing is touched.
+mod backtest;
+/// A copy of the database is whole, whatever is written meanwhile.
+mod backup;
+/// One cause, one incident.
+mod causes;
 /// Every command helps, and ends well when its reader goes away.
 mod commands;
 /// Published records, where they are at hand.
 mod corpus;
+/// What was read, what was not, and that late records are found.
+mod coverage;
+/// Killed at any instruction, it finishes what it began.
+mod crash;
 /// Findings are a pure function of events and rules, against an evaluator that knows no shortcuts.
 mod detect;
+/// The documents tell what is so.
+mod documents;
+/// A credential that has its token already.
+mod given;
 /// The Graph source against a Graph on loopback.
 mod graph;
+/// Files that would fill the memory or the disk, or that change while they are read.
+mod hostile;
+/// An evaluator that looks at the whole history at once.
+mod oracle;
+/// By file or by poll, in any order and form: the same findings and incidents.
+mod path;
 /// The program, run as a person runs it.
 mod program;
+/// Rules that are edited while it runs are taken up.
+mod reload;
 /// Every rule file is complete, and passes its own tests.
 mod rules;
+/// Rules in shadow are watched and never told.
+mod shadow;
+/// When silence is an incident.
+mod silence;
+/// What somebody silenced is told when the silence ends.
+mod silences;
 /// The storage source against an account on loopback.
 mod storage;
+/// What is told arrives: at a real mail server, and at the reference verifier of Standard Webhooks.
+mod told;
+/// A simulated tenant, and what of a database may not depend on how its records came.
+mod world;
+/// Whatever is wrong is told in a sentence, with the exit code that fits.
+mod wrong;

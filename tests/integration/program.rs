@@ -42,6 +42,23 @@ impl Place {
         std::fs::write(path, bytes).unwrap();
     }
 
+    /// Puts the rules of the program into a folder, to be edited.
+    pub(crate) fn write_rules(&self, folder: &str) {
+        let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/sign_in");
+        for file in std::fs::read_dir(shipped).unwrap() {
+            let file = file.unwrap();
+            let name = file.file_name().into_string().unwrap();
+            self.write(&format!("{folder}/{name}"), std::fs::read(file.path()).unwrap());
+        }
+    }
+
+    /// Replaces a text in a file, which must be there.
+    pub(crate) fn edit(&self, name: &str, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.path(name)).unwrap();
+        assert!(text.contains(from), "{name} does not hold {from:?}");
+        self.write(name, text.replacen(from, to, 1));
+    }
+
     /// The program here, with nothing from the environment of whoever runs the tests.
     pub(crate) fn command(&self, args: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_signinel"));

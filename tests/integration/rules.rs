@@ -83,9 +83,12 @@ fn every_rule_that_a_rule_names_exists() {
     let files = rule_files();
     for (name, text) in &files {
         let rule = document(text);
-        for list in
-            [&rule["correlation"]["rules"], ours(&rule, "broken_by"), ours(&rule, "learn_from")]
-        {
+        for list in [
+            &rule["correlation"]["rules"],
+            ours(&rule, "broken_by"),
+            ours(&rule, "learn_from"),
+            ours(&rule, "of"),
+        ] {
             for other in texts(list) {
                 assert!(files.contains_key(other), "{name} names `{other}`, which is no rule");
             }
@@ -149,9 +152,12 @@ fn a_building_block_is_what_other_rules_build_on() {
     let mut named = BTreeSet::new();
     for text in files.values() {
         let rule = document(text);
-        for list in
-            [&rule["correlation"]["rules"], ours(&rule, "broken_by"), ours(&rule, "learn_from")]
-        {
+        for list in [
+            &rule["correlation"]["rules"],
+            ours(&rule, "broken_by"),
+            ours(&rule, "learn_from"),
+            ours(&rule, "of"),
+        ] {
             named.extend(texts(list).into_iter().map(str::to_owned));
         }
     }
@@ -177,4 +183,14 @@ async fn every_rule_passes_its_own_tests_on_the_path_that_events_take() {
     let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
     assert!(told.is_empty(), "{}", told.join("\n"));
     assert!(ran > 100, "only {ran} tests ran");
+}
+
+#[test]
+fn what_a_rule_hides_is_there() {
+    let book = signinel::detect::Rulebook::embedded().unwrap();
+    let hidden: Vec<&String> = book.rules.values().flat_map(|rule| &rule.hides).collect();
+    assert!(!hidden.is_empty());
+    for name in hidden {
+        assert!(book.rules.contains_key(name), "{name}");
+    }
 }

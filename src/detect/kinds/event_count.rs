@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Occurrence;
+use super::{Fold, Occurrence};
 use super::window::{Condition, Windowed};
 use crate::model::Draft;
 
@@ -16,14 +16,18 @@ pub struct EventCount {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State(Windowed);
 
-impl State {
-    pub(super) fn open(&self) -> Vec<&Draft> {
-        self.0.open.iter().collect()
-    }
-}
+impl Fold for EventCount {
+    type State = State;
 
-impl EventCount {
-    pub(super) fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
+    fn name(&self) -> &'static str {
+        "event_count"
+    }
+
+    fn open(&self, state: &State) -> Vec<Draft> {
+        state.0.open.iter().cloned().collect()
+    }
+
+    fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
         let window = &mut state.0;
         window.advance(event, self.timespan, |_| ());
         // Where "enough" is known, that many of the latest events decide: the events between a

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::window::{Mark, absorb, begin};
-use super::{Occurrence, Role};
+use super::{Fold, Occurrence, Role};
 use crate::model::Draft;
 
 /// Values of one group that are remembered. A group that shows more is new all the time: nothing is
@@ -22,6 +22,8 @@ pub struct FirstSeen {
     pub learn_for: i64,
     /// Events that a group must have shown before.
     pub learn_events: u64,
+    /// Events with a new value, within the timespan, that make a finding.
+    pub least: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,27 +35,39 @@ pub struct State {
     open: Vec<(String, Draft)>,
 }
 
-impl State {
-    pub(super) fn open(&self) -> Vec<&Draft> {
-        self.open.iter().map(|(_, draft)| draft).collect()
-    }
-}
+impl Fold for FirstSeen {
+    type State = State;
 
-impl FirstSeen {
-    pub(super) fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
+    fn name(&self) -> &'static str {
+        "first_seen"
+    }
+
+    fn open(&self, state: &State) -> Vec<Draft> {
+        let drafts = state.open.iter().map(|(_, draft)| draft);
+        drafts.filter(|draft| draft.event_count >= self.least).cloned().collect()
+    }
+
+    fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
         let over = |draft: &Draft| draft.started_at.saturating_add(self.timespan) <= event.at;
-        closed.extend(state.open.extract_if(.., |(_, draft)| over(draft)).map(|(_, draft)| draft));
+        let ended = state.open.extract_if(.., |(_, draft)| over(draft)).map(|(_, draft)| draft);
+        closed.extend(ended.filter(|draft| draft.event_count >= self.least));
         let first_at = *state.first_at.get_or_insert(event.at);
         if event.role == Role::Counted && !event.value.is_empty() {
             self.value(state, event, event.at - first_at);
         }
         state.events = (state.events + 1).min(self.learn_events);
     }
+}
 
+impl FirstSeen {
     fn value(&self, state: &mut State, event: &Occurrence<'_>, known_for: i64) {
         let mark = Mark::from(event);
         if let Some((_, draft)) = state.open.iter_mut().find(|(value, _)| *value == event.value) {
             absorb(draft, &mark);
+            if draft.event_count == self.least {
+                draft.detected_at = event.at;
+                draft.detected_by = event.id;
+            }
             return;
         }
         if state.known.len() >= VALUES_AT_MOST || state.known.contains(&*event.value) {

@@ -4,10 +4,6 @@
 //! earlier events, so that it can be put away and taken up again. Two folds over the same events give
 //! the same findings, wherever they were put away in between.
 
-mod event_count;
-mod first_seen;
-mod streak;
-mod value_count;
 mod window;
 
 use std::borrow::Cow;
@@ -16,10 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Draft, EventId};
 
-pub(super) use event_count::EventCount;
-pub(super) use first_seen::FirstSeen;
-pub(super) use streak::Streak;
-pub(super) use value_count::ValueCount;
+pub(super) use baseline::WEEK;
+pub(super) use temporal::Needs;
+pub(super) use value_statistic::Statistic;
 pub(super) use window::Condition;
 
 /// What an event is to a rule.
@@ -29,7 +24,38 @@ pub enum Role {
     Breaks,
     /// It tells what is usual, and is never itself found.
     Learns,
+    /// It is of the whole that those that count are a share of.
+    Compares,
     Counted,
+}
+
+/// Which of the counted rules an event is of, by their places in the correlation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Which(u32);
+
+impl Which {
+    /// Rules that a set can tell apart; all from there on are one.
+    pub const AT_MOST: usize = u32::BITS as usize;
+
+    #[must_use]
+    pub fn one(place: usize) -> Self {
+        Self(1 << place.min(Self::AT_MOST - 1))
+    }
+
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    #[must_use]
+    pub fn has(self, place: usize) -> bool {
+        place < Self::AT_MOST && self.0 & 1 << place != 0
+    }
+
+    /// In ascending order.
+    pub fn places(self) -> impl Iterator<Item = usize> {
+        (0..Self::AT_MOST).filter(move |place| self.has(*place))
+    }
 }
 
 /// An event of a group, as much of it as a fold needs.
@@ -40,71 +66,154 @@ pub struct Occurrence<'e> {
     pub identity: i64,
     pub resource: i64,
     pub code: i64,
-    /// The value of the rule's field, for kinds that have one; empty where absent.
+    /// The value of the rule's field, for kinds that have one; empty where absent. For kinds with
+    /// deadlines, the feed that the event came by.
     pub value: Cow<'e, str>,
     pub role: Role,
+    /// Which of several rules it was counted for.
+    pub which: Which,
 }
 
-/// What a rule looks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    EventCount(EventCount),
-    ValueCount(ValueCount),
-    Streak(Streak),
-    FirstSeen(FirstSeen),
+/// An instant by the events of one feed: what comes from elsewhere says nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline<'s> {
+    pub at: i64,
+    pub feed: &'s str,
 }
 
-/// How far a fold has come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum State {
-    EventCount(event_count::State),
-    ValueCount(value_count::State),
-    Streak(streak::State),
-    FirstSeen(first_seen::State),
-}
+/// What a kind of rule is: how it takes the next event in.
+trait Fold {
+    type State: Default;
 
-impl Kind {
-    /// The state before any event.
-    #[must_use]
-    pub fn start(&self) -> State {
-        match self {
-            Self::EventCount(_) => State::EventCount(event_count::State::default()),
-            Self::ValueCount(_) => State::ValueCount(value_count::State::default()),
-            Self::Streak(_) => State::Streak(streak::State::default()),
-            Self::FirstSeen(_) => State::FirstSeen(first_seen::State::default()),
-        }
-    }
+    /// The kind in the word that `rules/README.md` has for it.
+    fn name(&self) -> &'static str;
 
     /// Takes the next event in. Findings that are over go to `closed`; those that may still grow stay
     /// in the state.
-    pub fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
-        match (self, state) {
-            (Self::EventCount(kind), State::EventCount(state)) => kind.step(state, event, closed),
-            (Self::ValueCount(kind), State::ValueCount(state)) => kind.step(state, event, closed),
-            (Self::Streak(kind), State::Streak(state)) => kind.step(state, event, closed),
-            (Self::FirstSeen(kind), State::FirstSeen(state)) => kind.step(state, event, closed),
-            // A state of another kind cannot be: a rule of another kind has another fingerprint, which
-            // throws its states away.
-            _ => {}
-        }
+    fn step(&self, state: &mut Self::State, event: &Occurrence<'_>, closed: &mut Vec<Draft>);
+
+    /// The findings that may still grow.
+    fn open(&self, state: &Self::State) -> Vec<Draft>;
+
+    /// Until when the next event must come, for kinds that find where none does.
+    fn deadline<'s>(&self, _state: &'s Self::State) -> Option<Deadline<'s>> {
+        None
+    }
+
+    /// The last event, for kinds with deadlines: it tells others how much time has passed.
+    fn last_of_feed<'s>(&self, _state: &'s Self::State) -> Option<Deadline<'s>> {
+        None
     }
 
     /// Whether events can end what others began, so that they matter only where something has begun.
-    #[must_use]
-    pub fn can_be_broken(&self) -> bool {
-        matches!(self, Self::Streak(_))
+    fn can_be_broken(&self) -> bool {
+        false
     }
 }
 
-impl State {
-    /// The findings that may still grow.
-    #[must_use]
-    pub fn open(&self) -> Vec<&Draft> {
-        match self {
-            Self::EventCount(state) => state.open(),
-            Self::ValueCount(state) => state.open(),
-            Self::Streak(state) => state.open(),
-            Self::FirstSeen(state) => state.open(),
+macro_rules! kinds {
+    ($($module:ident::$kind:ident;)+) => {
+        $(mod $module;)+
+        $(pub(super) use $module::$kind;)+
+
+        /// What a rule looks for.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Kind {
+            $($kind($kind),)+
         }
-    }
+
+        /// How far a fold has come.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum State {
+            $($kind($module::State),)+
+        }
+
+        impl Kind {
+            /// The kind in the word that `rules/README.md` has for it.
+            #[must_use]
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$kind(kind) => kind.name(),)+
+                }
+            }
+
+            /// The state before any event.
+            #[must_use]
+            pub fn start(&self) -> State {
+                match self {
+                    $(Self::$kind(_) => State::$kind($module::State::default()),)+
+                }
+            }
+
+            /// Takes the next event in. Findings that are over go to `closed`; those that may still grow
+            /// stay in the state.
+            pub fn step(
+                &self,
+                state: &mut State,
+                event: &Occurrence<'_>,
+                closed: &mut Vec<Draft>,
+            ) {
+                match (self, state) {
+                    $((Self::$kind(kind), State::$kind(state)) => kind.step(state, event, closed),)+
+                    // A state of another kind cannot be: a rule of another kind has another fingerprint,
+                    // which throws its states away.
+                    _ => {}
+                }
+            }
+
+            /// The findings that may still grow.
+            #[must_use]
+            pub fn open(&self, state: &State) -> Vec<Draft> {
+                match (self, state) {
+                    $((Self::$kind(kind), State::$kind(state)) => kind.open(state),)+
+                    _ => Vec::new(),
+                }
+            }
+
+            /// Until when the next event must come, for kinds that find where none does.
+            #[must_use]
+            pub fn deadline<'s>(&self, state: &'s State) -> Option<Deadline<'s>> {
+                match (self, state) {
+                    $((Self::$kind(kind), State::$kind(state)) => kind.deadline(state),)+
+                    _ => None,
+                }
+            }
+
+            /// The last event, for kinds with deadlines.
+            #[must_use]
+            pub fn last_of_feed<'s>(&self, state: &'s State) -> Option<Deadline<'s>> {
+                match (self, state) {
+                    $((Self::$kind(kind), State::$kind(state)) => kind.last_of_feed(state),)+
+                    _ => None,
+                }
+            }
+
+            /// Whether events can end what others began, so that they matter only where something has
+            /// begun.
+            #[must_use]
+            pub fn can_be_broken(&self) -> bool {
+                match self {
+                    $(Self::$kind(kind) => kind.can_be_broken(),)+
+                }
+            }
+        }
+
+    };
+}
+
+// States are put away by their place in this list, so a new kind comes last.
+kinds! {
+    event_count::EventCount;
+    value_count::ValueCount;
+    streak::Streak;
+    first_seen::FirstSeen;
+    value_statistic::ValueStatistic;
+    temporal::Temporal;
+    temporal_ordered::TemporalOrdered;
+    ratio::Ratio;
+    absence::Absence;
+    baseline::Baseline;
+    newcomer::Newcomer;
+    awakening::Awakening;
+    rhythm::Rhythm;
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::window::{Mark, absorb, begin};
-use super::{Occurrence, Role};
+use super::{Fold, Occurrence, Role};
 use crate::model::Draft;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,14 +19,22 @@ pub struct State {
     open: Option<Draft>,
 }
 
-impl State {
-    pub(super) fn open(&self) -> Vec<&Draft> {
-        self.open.iter().collect()
-    }
-}
+impl Fold for Streak {
+    type State = State;
 
-impl Streak {
-    pub(super) fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
+    fn name(&self) -> &'static str {
+        "streak"
+    }
+
+    fn open(&self, state: &State) -> Vec<Draft> {
+        state.open.iter().cloned().collect()
+    }
+
+    fn can_be_broken(&self) -> bool {
+        true
+    }
+
+    fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
         if event.role == Role::Breaks {
             state.run.clear();
             closed.extend(state.open.take());

@@ -4,12 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::Occurrence;
-use super::window::{Condition, Windowed};
+use super::{Fold, Occurrence};
+use super::window::{Condition, WINDOW_AT_MOST, Windowed};
 use crate::model::Draft;
-
-/// Events a window holds at most; past that the oldest are let go and counted in the finding.
-const WINDOW_AT_MOST: usize = 50_000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueCount {
@@ -29,10 +26,6 @@ pub struct State {
 }
 
 impl State {
-    pub(super) fn open(&self) -> Vec<&Draft> {
-        self.window.open.iter().collect()
-    }
-
     fn let_go(values: &mut VecDeque<String>, counts: &mut BTreeMap<String, u64>) {
         let Some(value) = values.pop_front() else { return };
         if let Some(count) = counts.get_mut(&value) {
@@ -44,9 +37,19 @@ impl State {
     }
 }
 
-impl ValueCount {
+impl Fold for ValueCount {
+    type State = State;
+
+    fn name(&self) -> &'static str {
+        "value_count"
+    }
+
+    fn open(&self, state: &State) -> Vec<Draft> {
+        state.window.open.iter().cloned().collect()
+    }
+
     /// An event without the value is not of the rule: it says nothing of how many there are.
-    pub(super) fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
+    fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
         if event.value.is_empty() {
             return;
         }

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::Occurrence;
 use crate::model::{Draft, EventId, NAMED_AT_MOST};
 
+/// Events a window holds at most; past that the oldest are let go and counted in the finding.
+pub(super) const WINDOW_AT_MOST: usize = 50_000;
+
 /// What a count must be for a rule to be met; all comparisons must hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition(pub Vec<(ConditionOperator, u64)>);
@@ -15,13 +18,22 @@ pub struct Condition(pub Vec<(ConditionOperator, u64)>);
 impl Condition {
     #[must_use]
     pub fn holds(&self, count: u64) -> bool {
-        self.0.iter().all(|(operator, bound)| match operator {
-            ConditionOperator::Lt => count < *bound,
-            ConditionOperator::Lte => count <= *bound,
-            ConditionOperator::Gt => count > *bound,
-            ConditionOperator::Gte => count >= *bound,
-            ConditionOperator::Eq => count == *bound,
-            ConditionOperator::Neq => count != *bound,
+        self.holds_for((i128::from(count), 1))
+    }
+
+    /// Whether it holds for a number given as numerator and denominator, which is above 0.
+    #[must_use]
+    pub fn holds_for(&self, (numerator, denominator): (i128, i128)) -> bool {
+        self.0.iter().all(|(operator, bound)| {
+            let order = numerator.cmp(&(i128::from(*bound) * denominator));
+            match operator {
+                ConditionOperator::Lt => order.is_lt(),
+                ConditionOperator::Lte => order.is_le(),
+                ConditionOperator::Gt => order.is_gt(),
+                ConditionOperator::Gte => order.is_ge(),
+                ConditionOperator::Eq => order.is_eq(),
+                ConditionOperator::Neq => order.is_ne(),
+            }
         })
     }
 
@@ -106,6 +118,25 @@ pub(super) fn absorb(draft: &mut Draft, mark: &Mark) {
     }
 }
 
+/// Adds a finding to the one just before it.
+pub(super) fn join(draft: &mut Draft, next: &Draft) {
+    draft.last_at = next.last_at;
+    draft.last_event = next.last_event;
+    draft.event_count += next.event_count;
+    for (code, count) in &next.codes {
+        *draft.codes.entry(*code).or_default() += count;
+    }
+    for (named, numbers) in
+        [(&mut draft.identities, &next.identities), (&mut draft.resources, &next.resources)]
+    {
+        for number in numbers {
+            if named.len() < NAMED_AT_MOST && !named.contains(number) {
+                named.push(*number);
+            }
+        }
+    }
+}
+
 /// The events of the last timespan and the finding that may still grow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Windowed {
@@ -127,6 +158,20 @@ impl Windowed {
             left(&mark);
         }
         self.marks.push_back(Mark::from(event));
+    }
+
+    /// Lets the oldest go where there are too many; gives how many.
+    pub(super) fn bound(&mut self, at_most: usize) -> u64 {
+        let over = self.marks.len().saturating_sub(at_most);
+        self.marks.drain(..over);
+        over as u64
+    }
+
+    /// Says in the finding how many events its windows could not hold.
+    pub(super) fn tell_evicted(&mut self, evicted: u64) {
+        if let Some(open) = self.open.as_mut().filter(|_| evicted > 0) {
+            open.measures.insert("evicted".to_owned(), evicted.to_string());
+        }
     }
 
     /// Judges the window at its last event. Windows that meet the condition and share an event make

@@ -8,12 +8,15 @@ use serde_json::Value;
 use super::{at, config, hook_to};
 use crate::detect::Rulebook;
 use crate::diagnose::Catalogue;
-use crate::model::{Incident, IncidentId, ResolvedBy, Severity, TellReason};
-use crate::notify::{Channel, Message, Outbox, SendError, build, sample};
+use crate::model::{
+    Incident, IncidentId, ResolvedBy, Severity, Silence, SilenceId, SilenceScope, TellReason,
+};
+use crate::notify::{Channel, Message, Outbox, SendError, begin_silence, build, sample};
 use crate::standin::receiver::{Answer, Receiver};
 use crate::store::Store;
 use crate::store::deliveries::{DeliveryFilter, DeliveryState, Resent};
-use crate::store::incidents::{self, Subject};
+use crate::store::incidents;
+use crate::store::subjects::Subject;
 
 /// A database and an outbox over it.
 struct Bench {
@@ -110,6 +113,53 @@ async fn an_incident_is_told_once_and_its_end_when_it_held() {
     assert_eq!(bench.deliver(25).await, (1, 0, 0));
     assert_eq!(types(&receiver), ["incident.opened", "incident.resolved"]);
     assert_eq!(bench.store.incident(id).await.unwrap().unwrap().deliveries, 2);
+}
+
+#[tokio::test]
+async fn what_a_silence_held_back_is_told_at_its_end_by_how_it_stands_then() {
+    let receiver = Receiver::start().await.unwrap();
+    let bench = Bench::new(&hook_to(&receiver, "hook")).await;
+    let heard = bench.open(sample::incident()).await;
+    assert_eq!(bench.plan(13).await, 1);
+    let silence = Silence {
+        id: SilenceId(0),
+        scope: SilenceScope { categories: vec!["spike".to_owned()], ..SilenceScope::default() },
+        begins_at: at(20),
+        ends_at: at(80),
+        reason: "moving".to_owned(),
+        created_at: at(14),
+        created_by: "ada".to_owned(),
+        ended_by: None,
+    };
+    begin_silence(&bench.store, silence).await.unwrap();
+    assert_eq!(bench.plan(15).await, 0);
+    bench.change(heard, |incident| incident.severity = Severity::Critical).await;
+    let [stays, goes] =
+        [bench.open(sample::incident()).await, bench.open(sample::incident()).await];
+    assert_eq!(bench.plan(21).await, 0);
+    let over = |incident: &mut Incident| {
+        incident.resolved_at = Some(at(40));
+        incident.resolved_by = Some(ResolvedBy::Recovered);
+    };
+    bench.change(goes, over).await;
+    assert_eq!(bench.plan(50).await, 0);
+    assert_eq!(
+        bench.outbox.next_due(&bench.store).await.unwrap().map(|due| due <= at(80)),
+        Some(true)
+    );
+    assert_eq!(bench.plan(80).await, 2);
+    let of = async |id| {
+        let told = bench.store.told_of(id).await.unwrap();
+        told.iter().map(|told| told.reason).collect::<Vec<_>>()
+    };
+    assert_eq!(of(heard).await, [TellReason::Opened, TellReason::Worse]);
+    assert_eq!(of(stays).await, [TellReason::Opened]);
+    assert_eq!(of(goes).await, []);
+    // Late evidence of what was over does not tell it after all; that it begins again does.
+    bench.change(goes, |incident| incident.event_count += 1).await;
+    assert_eq!(bench.plan(90).await, 0);
+    bench.change(goes, |incident| incident.resolved_at = None).await;
+    assert_eq!(bench.plan(91).await, 1);
 }
 
 #[tokio::test]

@@ -30,6 +30,8 @@ pub use family::{Family, Scenarios, UnknownScenario};
 const IDENTITIES_EACH: usize = 40;
 /// Rules that learn know nobody before a week is over; one day to spare.
 const LEARNING: i64 = 8 * DAY;
+/// Silence after which even a workload that asks once a day is missed.
+const PATIENCE: i64 = 4 * DAY;
 
 /// A plot with its cast and its hour.
 #[derive(Debug)]
@@ -64,11 +66,19 @@ impl Stories {
         }
         let mut free: Vec<usize> = (0..fleet.0.len()).collect();
         let copies = (fleet.0.len() / IDENTITIES_EACH).max(1);
-        for copy in 0..copies {
-            for (order, plot) in PLOTS.iter().enumerate() {
-                if (copy == 0 || plot.repeats) && scenarios.has(plot.family) {
-                    stories.cast(plot, copy * PLOTS.len() + order, copy, fleet, &mut free);
-                }
+        let of_each = |is_crowd: bool| {
+            let plots = move || PLOTS.iter().enumerate();
+            let is_meant = move |plot: &Plot| matches!(plot.cast, Cast::Crowd) == is_crowd;
+            (0..copies).flat_map(move |copy| {
+                plots()
+                    .filter(move |(_, plot)| is_meant(plot))
+                    .map(move |(order, plot)| (copy, order, plot))
+            })
+        };
+        // A crowd is of those whom nothing else befalls: one who is gone meets no outage.
+        for (copy, order, plot) in of_each(false).chain(of_each(true)) {
+            if (copy == 0 || plot.repeats) && scenarios.has(plot.family) {
+                stories.cast(plot, copy * PLOTS.len() + order, copy, fleet, &mut free);
             }
         }
         stories
@@ -163,7 +173,8 @@ impl Stories {
         error_codes.sort_unstable();
         error_codes.dedup();
         let learnt = story.at - self.stretch.start >= LEARNING;
-        let expected = || plot.rules.iter().filter(|rule| learnt || !rule.learns);
+        let is_seen = !plot.is_silent || self.stretch.end - story.at >= PATIENCE;
+        let expected = || plot.rules.iter().filter(|rule| is_seen && (learnt || !rule.learns));
         let recovered = act.attempts.iter().filter(|attempt| attempt.mark == Mark::Recovered);
         let last = if plot.is_silent { self.stretch.end } else { story.at };
         Some(Label {

@@ -100,6 +100,7 @@ seen! {
     UNKNOWN_CODE "unknown_error_code" Medium false;
     PRIVILEGED "first_seen_privileged_resource" High true;
     BURST "token_burst" Medium false;
+    SILENT "identity_fell_silent" Medium true;
     OUTAGE "service_outage" High false;
 }
 
@@ -129,15 +130,28 @@ pub(super) static PLOTS: [Plot; 24] = [
         When::LastNight,
         lives::recreated,
     ),
-    trouble(
-        Family::DeletedIdentity,
-        &[&NOT_FOUND, &STREAK],
-        USER_ASSIGNED,
-        When::AtTheEnd,
-        lives::deleted,
-    ),
+    Plot {
+        // The attempts go on under the client id alone; the service principal is heard no more.
+        tolerated: &["identity_fell_silent"],
+        ..trouble(
+            Family::DeletedIdentity,
+            &[&NOT_FOUND, &STREAK],
+            USER_ASSIGNED,
+            When::AtTheEnd,
+            lives::deleted,
+        )
+    },
     trouble(Family::StolenToken, &[&PRIVILEGED, &BURST], MODEST, NIGHT, misuse::stolen_token),
-    Plot { is_silent: true, ..trouble(Family::SilentIdentity, &[], DAILY, OFFICE, lives::silent) },
+    Plot {
+        is_silent: true,
+        ..trouble(
+            Family::SilentIdentity,
+            &[&SILENT],
+            DAILY,
+            When::DaysBeforeTheEnd(5),
+            lives::silent,
+        )
+    },
     trouble(
         Family::ApplicationIdSpray,
         &[&SPRAY],

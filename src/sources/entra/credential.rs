@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::error::ErrorKind;
-use azure_core::http::ClientOptions;
+use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions};
 use azure_identity::{
     AzureCliCredential, AzureCliCredentialOptions, ClientAssertionCredential,
     ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
@@ -19,6 +19,7 @@ use super::certificate::Assertions;
 use super::cloud::Cloud;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Secret;
+use crate::sources::FetchError;
 use crate::sources::http::quoted;
 
 /// A login service that hangs must not hang the source.
@@ -107,8 +108,16 @@ impl Credential {
         cloud: Cloud,
     ) -> azure_core::Result<Arc<dyn TokenCredential>> {
         crate::sources::tls::provider();
-        let client_options =
-            || ClientOptions { cloud: Some(Arc::new(cloud.configuration())), ..Default::default() };
+        // Whoever asks for a page asks again later; here it is enough to bridge a hiccup.
+        let retry = RetryOptions::exponential(ExponentialRetryOptions {
+            max_retries: 3,
+            ..ExponentialRetryOptions::default()
+        });
+        let client_options = || ClientOptions {
+            cloud: Some(Arc::new(cloud.configuration())),
+            retry: retry.clone(),
+            ..Default::default()
+        };
         Ok(match self {
             Self::ManagedIdentity(which) => {
                 ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
@@ -191,18 +200,23 @@ impl Tokens {
         Self { credential, scope, clock, last, remedy: settings.remedy(), secret }
     }
 
-    /// A token that holds now. The error is a sentence that says what to do.
-    pub(in crate::sources) async fn get(&self) -> Result<AccessToken, String> {
+    /// A token that holds now. The SDK itself asks again a few times, so what it gives up is not asked
+    /// for again at once.
+    pub(in crate::sources) async fn get(&self) -> Result<AccessToken, FetchError> {
         let scopes = [self.scope.as_str()];
         let asked = self.credential.get_token(&scopes, None);
-        let reason = match tokio::time::timeout(TOKEN_WITHIN, asked).await {
-            Ok(Ok(token)) => {
-                *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
-                return Ok(token);
-            }
-            Ok(Err(error)) => self.shown(&error),
-            Err(_) => format!("no answer within {} s", TOKEN_WITHIN.as_secs()),
-        };
+        let (reason, failed): (String, fn(String) -> FetchError) =
+            match tokio::time::timeout(TOKEN_WITHIN, asked).await {
+                Ok(Ok(token)) => {
+                    *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
+                    return Ok(token);
+                }
+                Ok(Err(error)) => (self.shown(&error), FetchError::permanent),
+                Err(_) => (
+                    format!("no answer within {} s", TOKEN_WITHIN.as_secs()),
+                    FetchError::transient,
+                ),
+            };
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let now = self.clock.now().timestamp();
         if let Some(token) = last.filter(|last| last.expires_on.unix_timestamp() - now > LEAST_LEFT)
@@ -210,7 +224,7 @@ impl Tokens {
             tracing::warn!(reason, "cannot renew the token; the one at hand still holds");
             return Ok(token);
         }
-        Err(format!("no token for `{}`: {reason}; {}", self.scope, self.remedy))
+        Err(failed(format!("no token for `{}`: {reason}; {}", self.scope, self.remedy)))
     }
 
     /// Lets go of a token that was refused.
@@ -221,9 +235,17 @@ impl Tokens {
     fn shown(&self, error: &azure_core::Error) -> String {
         let text = error.to_string();
         // The SDK closes with a link to its own troubleshooting.
-        let said = text.split("\nTo troubleshoot").next().unwrap_or_default();
+        let mut said = text.split("\nTo troubleshoot").next().unwrap_or_default().to_owned();
+        // What went wrong in the end, such as "Connection refused", lies innermost.
+        let causes =
+            std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+        if let Some(innermost) = causes.last().map(ToString::to_string)
+            && !said.contains(&innermost)
+        {
+            said = format!("{said} ({innermost})");
+        }
         let secrets: Vec<&str> = self.secret.iter().map(Secret::expose).collect();
-        quoted(said, &secrets)
+        quoted(&said, &secrets)
     }
 }
 
@@ -242,9 +264,9 @@ impl TokenCredential for Tokens {
         _: &[&str],
         _: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
-        self.get()
-            .await
-            .map_err(|sentence| azure_core::Error::with_message(ErrorKind::Credential, sentence))
+        self.get().await.map_err(|error| {
+            azure_core::Error::with_message(ErrorKind::Credential, error.to_string())
+        })
     }
 }
 
@@ -301,7 +323,7 @@ mod tests {
         clock.advance(TimeDelta::seconds(280));
         assert_eq!(tokens.get().await.unwrap().token.secret(), "a token");
         clock.advance(TimeDelta::seconds(10));
-        let told = tokens.get().await.unwrap_err();
+        let told = tokens.get().await.unwrap_err().to_string();
         assert!(told.contains("AADSTS7000215") && told.contains("client secret has not ended"));
         assert!(!told.contains("hunter2") && !told.contains("troubleshoot"), "{told}");
     }
@@ -322,7 +344,7 @@ mod tests {
         let clock = Arc::new(FixedClock::at(DateTime::from_timestamp(START, 0).unwrap()));
         let login = Arc::new(Login::default());
         login.hangs.store(true, Ordering::Relaxed);
-        let told = tokens(&login, &clock).get().await.unwrap_err();
+        let told = tokens(&login, &clock).get().await.unwrap_err().to_string();
         assert!(told.contains("no answer within 60 s"), "{told}");
     }
 }

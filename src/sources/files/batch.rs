@@ -44,6 +44,13 @@ pub struct RecordBatch {
 }
 
 impl RecordBatch {
+    /// One record alone.
+    #[must_use]
+    pub fn of(form: Form, place: u64, record: Vec<u8>) -> Self {
+        let span = Span { start: 0, end: record.len(), place, form };
+        Self { bytes: record, spans: vec![span], misread: Vec::new() }
+    }
+
     #[must_use]
     pub fn records(&self) -> impl ExactSizeIterator<Item = RawRecord<'_>> {
         self.spans.iter().map(|span| RawRecord {

@@ -18,14 +18,6 @@ const READ_DIRECTORY: &str = "7ab1d382-f21e-4acd-a863-ba3e13f7da61";
 /// Microsoft Graph itself, the same in every tenant.
 const GRAPH_APP: &str = "00000003-0000-0000-c000-000000000000";
 
-pub(super) fn transient(sentence: String) -> FetchError {
-    FetchError::Transient { sentence, retry_after: None }
-}
-
-pub(super) fn permanent(sentence: String) -> FetchError {
-    FetchError::Permanent { sentence }
-}
-
 /// What is read of a page here: that it is one, and where the next is.
 #[derive(Deserialize)]
 struct Envelope {
@@ -82,14 +74,14 @@ impl Refusal<'_> {
         let root = self.root();
         match status {
             StatusCode::BAD_REQUEST => self.bad_request(&said),
-            StatusCode::UNAUTHORIZED => permanent(format!(
+            StatusCode::UNAUTHORIZED => FetchError::permanent(format!(
                 "{root} refused the token for tenant `{}` with scope `{}` ({said}); check that \
                  `tenant_id` is the tenant of the identity, and that `cloud`, `endpoint` and `scope` \
                  are of one cloud",
                 self.settings.tenant_id, self.settings.scope
             )),
             StatusCode::FORBIDDEN => self.forbidden(&error, &said),
-            StatusCode::NOT_FOUND => permanent(format!(
+            StatusCode::NOT_FOUND => FetchError::permanent(format!(
                 "{root} has no sign-in logs ({said}); check `endpoint` and `cloud`"
             )),
             StatusCode::TOO_MANY_REQUESTS => FetchError::Transient {
@@ -99,7 +91,7 @@ impl Refusal<'_> {
                 ),
                 retry_after: self.retry_after(headers),
             },
-            _ if status.is_redirection() => permanent(format!(
+            _ if status.is_redirection() => FetchError::permanent(format!(
                 "{root} sends elsewhere ({said}), which is not followed because the token is not \
                  for there; set `endpoint` to where Graph is"
             )),
@@ -139,8 +131,10 @@ impl Refusal<'_> {
         let (root, head) = (self.root(), self.head);
         match self.ask {
             // The link is Graph's own; the window that is asked for next has a fresh one.
-            Ask::Next(_) => transient(format!("{root} no longer takes its own nextLink ({said})")),
-            Ask::Window { from, .. } => permanent(format!(
+            Ask::Next(_) => {
+                FetchError::transient(format!("{root} no longer takes its own nextLink ({said})"))
+            }
+            Ask::Window { from, .. } => FetchError::permanent(format!(
                 "{root} does not take the request for {head} sign-ins since {} ({said}); if the \
                  tenant no longer keeps sign-ins that old (it keeps 30 days with Entra ID P1 or \
                  P2, 7 days without), set a shorter `backfill`; if the type is not known there, \
@@ -153,13 +147,13 @@ impl Refusal<'_> {
     fn forbidden(&self, error: &GraphError, said: &str) -> FetchError {
         let tenant = &self.settings.tenant_id;
         if error.code == "Authentication_RequestFromNonPremiumTenantOrB2CTenant" {
-            return permanent(format!(
+            return FetchError::permanent(format!(
                 "tenant `{tenant}` has no Entra ID P1 or P2, without which Graph gives no sign-ins \
                  ({said}); buy at least one licence, or set `tenant_id` to a tenant that has one"
             ));
         }
         let root = self.settings.cloud.graph_root();
-        permanent(format!(
+        FetchError::permanent(format!(
             "the identity may not read the sign-ins of tenant `{tenant}` ({said}); grant it the \
              application permission `AuditLog.Read.All`: az rest --method POST --uri \
              {root}/v1.0/servicePrincipals/<object id of the identity>/appRoleAssignments --body \
@@ -182,18 +176,18 @@ pub(super) fn broken(settings: &Settings, error: &reqwest::Error) -> FetchError 
     let root = root(settings);
     if error.is_timeout() {
         let waited = settings.timeout.as_secs();
-        return transient(format!(
+        return FetchError::transient(format!(
             "{root} did not answer within {waited} s; if it stays so, set a shorter `window`, or a \
              longer `timeout`"
         ));
     }
     let cause = http::cause(error);
     if error.is_connect() {
-        return transient(format!(
+        return FetchError::transient(format!(
             "cannot reach {root}: {cause}; check the network, the proxy, and `endpoint`"
         ));
     }
-    transient(format!("the connection to {root} broke: {cause}"))
+    FetchError::transient(format!("the connection to {root} broke: {cause}"))
 }
 
 /// Where Graph is, as a person writes it.

@@ -14,6 +14,9 @@ use tokio::time::Instant;
 /// The stretch that Graph counts over.
 pub(super) const STRETCH: Duration = Duration::from_secs(10);
 
+/// After so long without a refusal, one request more is tried.
+const FORGETS_AFTER: Duration = Duration::from_mins(10);
+
 /// Whom Graph counts: a tenant, and what signs in to it.
 type Key = (String, String);
 
@@ -31,10 +34,17 @@ pub(super) struct Budget {
 
 #[derive(Debug)]
 struct Count {
+    /// What the configuration allows.
+    most: usize,
+    /// What the service was found to bear: less than that after it refused.
     limit: usize,
     in_flight: usize,
     /// When the answers of the last 10 s began, oldest first.
     answered: VecDeque<Instant>,
+    /// Nobody sends before then, for the service asked for that.
+    rests_until: Option<Instant>,
+    /// When the limit was last changed.
+    learnt_at: Option<Instant>,
 }
 
 /// Leave to send one request. Drop it when the answer begins.
@@ -50,7 +60,8 @@ impl Budget {
         let key = (tenant.to_lowercase(), credential.to_lowercase());
         if let Some(budget) = in_use.get(&key).and_then(Weak::upgrade) {
             let mut count = locked(&budget.count);
-            count.limit = count.limit.min(limit.get() as usize);
+            count.most = count.most.min(limit.get() as usize);
+            count.limit = count.limit.min(count.most);
             drop(count);
             return budget;
         }
@@ -62,9 +73,12 @@ impl Budget {
     fn new(limit: NonZeroU32) -> Self {
         Self {
             count: Mutex::new(Count {
+                most: limit.get() as usize,
                 limit: limit.get() as usize,
                 in_flight: 0,
                 answered: VecDeque::new(),
+                rests_until: None,
+                learnt_at: None,
             }),
             turn: tokio::sync::Mutex::default(),
             freed: Notify::new(),
@@ -87,6 +101,23 @@ impl Budget {
     }
 }
 
+impl Budget {
+    /// The service refused a request as one too many. What it counts it counts for all who share this
+    /// budget, so all of them wait; and because it bears less than was thought, fewer are sent for a
+    /// while.
+    pub(super) fn refused(&self, wait: Duration) {
+        let now = Instant::now();
+        let mut count = locked(&self.count);
+        let until = now + wait;
+        count.rests_until = count.rests_until.max(Some(until));
+        // Requests that were under way together are refused together: that is one lesson.
+        if count.learnt_at.is_none_or(|at| now.duration_since(at) > STRETCH) {
+            count.limit = (count.limit * 4 / 5).max(1);
+            count.learnt_at = Some(now);
+        }
+    }
+}
+
 impl Count {
     /// Counts one more request in, or says from when on it may be tried again; no time where all
     /// that count are still without an answer.
@@ -94,6 +125,15 @@ impl Count {
         // Exactly 10 s later is still the same stretch.
         while self.answered.front().is_some_and(|began| now.duration_since(*began) > STRETCH) {
             self.answered.pop_front();
+        }
+        if let Some(until) = self.rests_until.filter(|until| *until > now) {
+            return Err(Some(until));
+        }
+        if self.limit < self.most
+            && self.learnt_at.is_some_and(|at| now.duration_since(at) > FORGETS_AFTER)
+        {
+            self.limit += 1;
+            self.learnt_at = Some(now);
         }
         if self.in_flight + self.answered.len() < self.limit {
             self.in_flight += 1;
@@ -158,6 +198,27 @@ mod tests {
         assert!(holds_more(&times, 4), "the budget is not used to the full");
         let whole = times[59].duration_since(times[0]);
         assert!(whole < Duration::from_secs(125), "60 requests took {whole:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_refusal_all_wait_as_asked_and_then_send_less_for_a_while() {
+        let budget = Budget::new(of(5));
+        drop(budget.take().await);
+        let began = Instant::now();
+        budget.refused(Duration::from_secs(40));
+        budget.refused(Duration::from_secs(7));
+        drop(budget.take().await);
+        assert!(began.elapsed() >= Duration::from_secs(40));
+        let rate = async |requests: u32| {
+            let began = Instant::now();
+            for _ in 0..requests {
+                drop(budget.take().await);
+            }
+            began.elapsed()
+        };
+        assert!(rate(8).await >= STRETCH * 2, "four in ten seconds, not five");
+        tokio::time::sleep(FORGETS_AFTER * 2).await;
+        assert!(rate(5).await < STRETCH, "five again");
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 mod answer;
 mod budget;
 mod settings;
+mod summary;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,14 +17,18 @@ use url::Url;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Fault, Section};
+use crate::model::{Interval, Summary};
 use crate::sources::entra::Tokens;
 use crate::sources::http;
-use crate::sources::{Ask, FetchError, Page, Pages, Plan, Reading, Source};
+use crate::sources::{Access, Ask, FetchError, Page, Pages, Plan, Source};
 
 use answer::Refusal;
 use budget::Budget;
 
 pub use settings::Settings;
+
+/// More pages of counts for one hour than this are not worth their requests.
+const COUNT_PAGES: usize = 20;
 
 /// An answer longer than this is not a page of a thousand sign-ins.
 const LONGEST_BODY: usize = 256 * 1024 * 1024;
@@ -51,6 +56,8 @@ pub struct Graph {
     clock: Arc<dyn Clock>,
     /// Until Graph says that it does not order: then the order is its own.
     asks_for_order: AtomicBool,
+    /// Whether Graph ever took a token: then a refusal is of that one, and the next may go better.
+    was_let_in: AtomicBool,
 }
 
 /// What came of a request: an answer with its body read to the end.
@@ -78,8 +85,8 @@ impl Graph {
             &settings.credential.identity(),
             settings.requests_per_10s,
         );
-        let asks_for_order = AtomicBool::new(true);
-        Ok(Self { settings, tokens, budget, client, clock, asks_for_order })
+        let (asks_for_order, was_let_in) = (AtomicBool::new(true), AtomicBool::new(false));
+        Ok(Self { settings, tokens, budget, client, clock, asks_for_order, was_let_in })
     }
 
     async fn page(&self, head: &str, ask: &Ask, size: u32) -> Result<Page, FetchError> {
@@ -91,19 +98,25 @@ impl Graph {
             self.asks_for_order.store(false, Ordering::Relaxed);
             answer = self.answer(self.url(head, ask, size, false)?).await?;
         }
+        if answer.status == StatusCode::UNAUTHORIZED {
+            // It may have expired between two pages; a fresh one tells whether that was all.
+            self.tokens.forget();
+            answer = self.answer(self.url(head, ask, size, is_ordered)?).await?;
+            if answer.status == StatusCode::UNAUTHORIZED {
+                self.tokens.forget();
+            }
+        }
         if answer.status == StatusCode::OK {
+            self.was_let_in.store(true, Ordering::Relaxed);
             return match answer::next_link(&answer.body) {
                 Ok(next) => Ok(Page { body: answer.body, next }),
                 Err(reason) => {
                     let root = answer::root(&self.settings);
-                    Err(answer::transient(format!(
+                    Err(FetchError::transient(format!(
                         "{root} gave no page of {head} sign-ins: {reason}"
                     )))
                 }
             };
-        }
-        if answer.status == StatusCode::UNAUTHORIZED {
-            self.tokens.forget();
         }
         let refusal = Refusal {
             settings: &self.settings,
@@ -112,7 +125,16 @@ impl Graph {
             now: self.clock.now(),
             token: answer.token.secret(),
         };
-        Err(refusal.explain(answer.status, &answer.headers, &answer.body))
+        let mut error = refusal.explain(answer.status, &answer.headers, &answer.body);
+        if answer.status == StatusCode::UNAUTHORIZED && self.was_let_in.load(Ordering::Relaxed) {
+            error = FetchError::transient(error.to_string());
+        }
+        if answer.status == StatusCode::TOO_MANY_REQUESTS
+            && let FetchError::Transient { retry_after, .. } = &error
+        {
+            self.budget.refused(retry_after.unwrap_or(self.settings.plan.retry_wait));
+        }
+        Err(error)
     }
 
     fn url(&self, head: &str, ask: &Ask, size: u32, is_ordered: bool) -> Result<Url, FetchError> {
@@ -137,20 +159,20 @@ impl Graph {
     fn followed(&self, link: &str) -> Result<Url, FetchError> {
         let root = answer::root(&self.settings);
         let Ok(url) = Url::parse(link) else {
-            return Err(answer::transient(format!("{root} gave a nextLink that is not a URL")));
+            return Err(FetchError::transient(format!("{root} gave a nextLink that is not a URL")));
         };
         if url.origin() != self.settings.endpoint.origin()
             || !url.username().is_empty()
             || url.password().is_some()
         {
             let there = http::quoted(&url.origin().ascii_serialization(), &[]);
-            return Err(answer::permanent(format!(
+            return Err(FetchError::permanent(format!(
                 "{root} gave a nextLink to {there}, which is not followed because the token is not \
                  for there; if that is where Graph is, set `endpoint` to it"
             )));
         }
         if url.query_pairs().any(|(key, value)| key == "$skiptoken" && value.is_empty()) {
-            return Err(answer::transient(format!(
+            return Err(FetchError::transient(format!(
                 "{root} gave a nextLink with an empty $skiptoken"
             )));
         }
@@ -158,7 +180,7 @@ impl Graph {
     }
 
     async fn answer(&self, url: Url) -> Result<Answer, FetchError> {
-        let token = self.tokens.get().await.map_err(answer::transient)?.token;
+        let token = self.tokens.get().await?.token;
         let slot = self.budget.take().await;
         let sent = self
             .client
@@ -175,7 +197,7 @@ impl Graph {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(broken)? {
             if body.len() + chunk.len() > LONGEST_BODY {
-                return Err(answer::permanent(format!(
+                return Err(FetchError::permanent(format!(
                     "{} gave a page of more than 256 MiB; set a smaller `page_size`",
                     answer::root(&self.settings)
                 )));
@@ -196,12 +218,54 @@ impl Source for Graph {
         "graph"
     }
 
+    fn tenant_id(&self) -> &str {
+        &self.settings.tenant_id
+    }
+
     fn plan(&self) -> &Plan {
         &self.settings.plan
     }
 
-    fn reading(&self) -> Reading<'_> {
-        Reading::Pages(self)
+    fn access(&self) -> Access<'_> {
+        Access::Pages(self)
+    }
+
+    async fn counted(
+        &self,
+        head: &str,
+        hour: Interval,
+    ) -> Result<Option<Vec<Summary>>, FetchError> {
+        let Some(function) = summary::function(head) else { return Ok(None) };
+        let mut url = self.settings.endpoint.clone();
+        let root = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{root}/beta/auditLogs/{function}(aggregationWindow='h1')"));
+        let (from, to) = (time(hour.from), time(hour.to));
+        url.set_query(Some(&format!(
+            "$filter=firstSignInDateTime ge {from} and firstSignInDateTime lt {to}"
+        )));
+        let mut all = Vec::new();
+        for _ in 0..COUNT_PAGES {
+            let answer = self.answer(url).await?;
+            match answer.status {
+                StatusCode::OK => {}
+                StatusCode::TOO_MANY_REQUESTS => {
+                    self.budget.refused(self.settings.plan.retry_wait);
+                    return Err(FetchError::transient("too many requests".to_owned()));
+                }
+                status if status.is_server_error() => {
+                    return Err(FetchError::transient(status.to_string()));
+                }
+                // Not there, or not for this tenant: it is an extra, and its absence no fault.
+                _ => return Ok(None),
+            }
+            let Some(counts) = summary::read(&answer.body) else { return Ok(None) };
+            all.extend(counts);
+            match answer::next_link(&answer.body) {
+                Ok(Some(link)) => url = self.followed(&link)?,
+                _ => return Ok(Some(all)),
+            }
+        }
+        Ok(None)
     }
 
     async fn check(&self, now: DateTime<Utc>) -> Result<String, FetchError> {

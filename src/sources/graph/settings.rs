@@ -6,19 +6,23 @@ use std::time::Duration;
 use url::Url;
 
 use crate::config::{Fault, Section, Span};
-use crate::sources::Plan;
 use crate::sources::entra;
 use crate::sources::entra::{Cloud, Credential};
 use crate::sources::keys::Keys;
+use crate::sources::{Keep, Plan};
 
 const KNOWN: &str = "tenant_id, cloud, endpoint, scope, sign_in_types, interval, backfill, overlap, \
-                     window, page_size, requests_per_10s, timeout, retry_wait, reach, credential, \
+                     sweeps, stale_after, keep, reconcile, window, page_size, requests_per_10s, timeout, retry_wait, reach, credential, \
                      client_secret";
 
 /// Graph often says no time with a 429; what it counts, the last 10 s, is over after this.
 const RETRY_WAIT: Span = Span::seconds(10);
 
-const DAY: u64 = 24 * 60 * 60;
+const HOUR: u64 = 60 * 60;
+const DAY: u64 = 24 * HOUR;
+
+/// Graph shows most records within minutes, some within hours, a few within days.
+const SWEEPS: [Span; 3] = [Span::seconds(2 * HOUR), Span::seconds(DAY), Span::seconds(3 * DAY)];
 
 /// What a source of kind `graph` is told.
 #[derive(Clone, Debug)]
@@ -53,7 +57,11 @@ impl Settings {
             heads: keys.sign_in_types().iter().map(ToString::to_string).collect(),
             interval: keys.span("interval", Span::seconds(60), second),
             backfill: keys.span("backfill", Span::seconds(7 * DAY), second),
-            overlap: keys.span("overlap", Span::seconds(2 * 60 * 60), Span::seconds(0)),
+            overlap: keys.maybe_span("overlap", Span::seconds(0)),
+            sweeps: keys.spans("sweeps", &SWEEPS, Span::seconds(60)),
+            keep: keep(&mut keys),
+            reconcile: keys.flag("reconcile"),
+            stale_after: keys.span("stale_after", Span::seconds(30 * 60), second),
             window: keys.span("window", Span::seconds(DAY), Span::seconds(60)),
             retry_wait: keys.span("retry_wait", RETRY_WAIT, Span::seconds(0)),
             reach: Some(keys.span("reach", Span::seconds(30 * DAY), second)),
@@ -82,6 +90,18 @@ impl Settings {
                 })
             }
             _ => Err(faults),
+        }
+    }
+}
+
+fn keep(keys: &mut Keys<'_>) -> Keep {
+    let write = "\"all\" or \"failures\"";
+    match keys.text("keep", write).as_deref() {
+        None | Some("all") => Keep::All,
+        Some("failures") => Keep::Failures,
+        Some(other) => {
+            keys.fault("keep", &format!("is `{other}`; write {write}"));
+            Keep::All
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Fault, Section};
 use crate::sources::entra::Tokens;
 use crate::sources::http;
-use crate::sources::{FetchError, GrowingFile, GrowingFiles, Plan, Reading, Source};
+use crate::sources::{Access, FetchError, GrowingFile, GrowingFiles, Plan, Source};
 
 pub use settings::Settings;
 
@@ -183,7 +183,7 @@ impl Storage {
         let items = items.map_err(|error| self.explain(container, &error))?;
         let name = items.into_iter().next().and_then(|item| item.name);
         match name.filter(|name| blob::hour(&self.settings.tenant_id, name).is_none()) {
-            Some(name) => Err(refusal::permanent(format!(
+            Some(name) => Err(FetchError::permanent(format!(
                 "`{container}` has blobs, but none of the sign-ins of tenant `{}`: its first is `{}`; \
                  check `tenant_id` and `containers`",
                 self.settings.tenant_id,
@@ -208,8 +208,12 @@ impl Source for Storage {
         &self.settings.plan
     }
 
-    fn reading(&self) -> Reading<'_> {
-        Reading::Files(self)
+    fn tenant_id(&self) -> &str {
+        &self.settings.tenant_id
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access::Files(self)
     }
 
     async fn check(&self, now: DateTime<Utc>) -> Result<String, FetchError> {

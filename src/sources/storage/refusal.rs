@@ -47,9 +47,9 @@ pub(super) fn explain(
                 permanent @ FetchError::Permanent { .. } => permanent,
             }
         }
-        // The sentence of our own tokens.
-        ErrorKind::Credential => transient(error.to_string()),
-        ErrorKind::DataConversion => transient(format!(
+        // The sentence of our own tokens, which were asked for more than once.
+        ErrorKind::Credential => FetchError::permanent(error.to_string()),
+        ErrorKind::DataConversion => FetchError::transient(format!(
             "{} gave a listing of `{container}` that cannot be read: {}",
             root(settings),
             http::cause(error)
@@ -71,35 +71,37 @@ fn answered(
         None => number.to_string(),
     };
     match (number, code) {
-        (403, Some("AuthorizationPermissionMismatch")) => permanent(may_not_read(settings, &said)),
-        (403, Some("AuthorizationFailure")) => permanent(format!(
+        (403, Some("AuthorizationPermissionMismatch")) => {
+            FetchError::permanent(may_not_read(settings, &said))
+        }
+        (403, Some("AuthorizationFailure")) => FetchError::permanent(format!(
             "{root} lets nobody in from here ({said}); let this machine through the networking rules \
              of the storage account, or give it a private endpoint there"
         )),
-        (403, _) => permanent(format!(
+        (403, _) => FetchError::permanent(format!(
             "{root} refuses to show `{container}` ({said}); check that `credential` is of the tenant \
              of the storage account, and that the account is enabled"
         )),
-        (401, _) => permanent(format!(
+        (401, _) => FetchError::permanent(format!(
             "{root} refused the token of tenant `{}` ({said}); check that the subscription of the \
              storage account is in that tenant",
             settings.tenant_id
         )),
-        (404, _) => {
-            permanent(format!("{root} has no such place ({said}); check `account` and `endpoint`"))
-        }
-        (400, _) => permanent(format!(
+        (404, _) => FetchError::permanent(format!(
+            "{root} has no such place ({said}); check `account` and `endpoint`"
+        )),
+        (400, _) => FetchError::permanent(format!(
             "{root} does not take the request for `{container}` ({said}); check `endpoint` and \
              `containers`"
         )),
-        (300..400, _) => permanent(format!(
+        (300..400, _) => FetchError::permanent(format!(
             "{root} sends elsewhere ({said}), which is not followed because the token is not for \
              there; set `endpoint` to where the account is"
         )),
-        (429 | 503, _) => transient(format!(
+        (429 | 503, _) => FetchError::transient(format!(
             "{root} asks for fewer requests ({said}); if this comes often, set a longer `interval`"
         )),
-        _ => transient(format!("{root} failed over `{container}` ({said})")),
+        _ => FetchError::transient(format!("{root} failed over `{container}` ({said})")),
     }
 }
 
@@ -121,17 +123,17 @@ fn broken(settings: &Settings, error: &Error) -> FetchError {
     let (root, cause) = (root(settings), http::cause(error));
     if is_timeout(error) {
         let waited = settings.timeout.as_secs();
-        return transient(format!(
+        return FetchError::transient(format!(
             "{root} did not answer within {waited} s; if it stays so, set a longer `timeout`"
         ));
     }
     if matches!(error.kind(), ErrorKind::Connection) {
-        return transient(format!(
+        return FetchError::transient(format!(
             "cannot reach {root}: {cause}; check `account` or `endpoint`, the network and the proxy, and \
              for a certificate of your own authority `ca_file`"
         ));
     }
-    transient(format!("the connection to {root} broke: {cause}"))
+    FetchError::transient(format!("the connection to {root} broke: {cause}"))
 }
 
 fn is_timeout(error: &Error) -> bool {
@@ -143,14 +145,6 @@ fn is_timeout(error: &Error) -> bool {
         inner = error.source();
     }
     false
-}
-
-pub(super) fn transient(sentence: String) -> FetchError {
-    FetchError::Transient { sentence, retry_after: None }
-}
-
-pub(super) fn permanent(sentence: String) -> FetchError {
-    FetchError::Permanent { sentence }
 }
 
 #[cfg(test)]

@@ -9,13 +9,13 @@ use url::Url;
 
 use crate::config::{Fault, Section, Span};
 use crate::model::SignInType;
-use crate::sources::Plan;
 use crate::sources::entra;
 use crate::sources::entra::{Cloud, Credential};
 use crate::sources::keys::Keys;
+use crate::sources::{Keep, Plan};
 
 const KNOWN: &str = "tenant_id, cloud, account, endpoint, sign_in_types, containers, interval, \
-                     backfill, recheck, timeout, retry_wait, ca_file, credential, client_secret";
+                     backfill, recheck, stale_after, timeout, retry_wait, ca_file, credential, client_secret";
 
 const WRITE_ACCOUNT: &str = "the name of the storage account, such as \"contosologs\"";
 
@@ -58,7 +58,12 @@ impl Settings {
             heads: containers(&mut keys),
             interval: keys.span("interval", INTERVAL, second),
             backfill: keys.span("backfill", Span::seconds(7 * DAY), second),
-            overlap: keys.span("recheck", Span::seconds(3 * DAY), Span::seconds(0)),
+            overlap: Some(keys.span("recheck", Span::seconds(3 * DAY), Span::seconds(0))),
+            // A file is looked at again as long as it may grow.
+            sweeps: Vec::new(),
+            stale_after: keys.span("stale_after", Span::seconds(30 * 60), second),
+            keep: Keep::All,
+            reconcile: false,
             // A blob holds an hour.
             window: Duration::from_hours(1),
             retry_wait: keys.span("retry_wait", RETRY_WAIT, Span::seconds(0)),
@@ -209,14 +214,14 @@ mod tests {
             settings.plan.heads,
             ["insights-logs-managedidentitysigninlogs", "insights-logs-serviceprincipalsigninlogs"]
         );
-        assert_eq!(settings.plan.overlap, Duration::from_hours(72));
+        assert_eq!(settings.plan.overlap, Some(Duration::from_hours(72)));
         let other = read(&format!(
             "{text}cloud = \"china\"\nrecheck = \"1d\"\nsign_in_types = [\"interactiveUser\"]"
         ))
         .unwrap();
         assert_eq!(other.endpoint.as_str(), "https://contosologs.blob.core.chinacloudapi.cn/");
         assert_eq!(other.plan.heads, ["insights-logs-signinlogs"]);
-        assert_eq!(other.plan.overlap, Duration::from_hours(24));
+        assert_eq!(other.plan.overlap, Some(Duration::from_hours(24)));
     }
 
     #[test]

@@ -1,0 +1,74 @@
+//! Folds the events of a group again where some came late.
+
+use super::groups::Group;
+use super::matching::Hit;
+use super::replay::{Outcome, Put, Replay};
+use super::stage::Detector;
+use crate::store::findings::Key;
+use crate::store::{EventRow, StoreError, Stretch, Writing, in_time_order};
+
+/// Events read at first when a fold goes back; each further page is twice as long.
+const FIRST_PAGE: i64 = 64;
+
+impl Detector {
+    /// Folds the events of a group again from a checkpoint on.
+    pub(super) async fn go_back(
+        &mut self,
+        writing: &mut Writing,
+        pair: (usize, i64),
+        from: Option<&Put>,
+        ahead: (Vec<Put>, Key),
+        mut stretch: Stretch,
+    ) -> Result<Outcome, StoreError> {
+        let kind = self.matcher.rules[pair.0].kind.clone();
+        let mut replay = Replay::begin(&kind, self.pace.spacing, from, ahead);
+        let mut hits = Vec::new();
+        // Most folds are soon what they were.
+        let mut page = self.pace.page.min(FIRST_PAGE);
+        loop {
+            let rows = in_time_order(writing, &stretch, page).await?;
+            self.names.load(writing, &rows).await?;
+            for row in &rows {
+                self.matcher.hits(row, &self.names, &mut hits);
+                let Some(hit) = self.hit_of(writing, pair, row, &hits).await? else { continue };
+                if replay.step(&self.matcher.occurrence(hit, row, &self.names)) {
+                    return Ok(replay.end(true, |_| i64::MAX));
+                }
+            }
+            match rows.last() {
+                Some(row) if rows.len() == usize::try_from(page).unwrap_or(0) => {
+                    stretch.after = Some(row.key());
+                    page = (2 * page).min(self.pace.page);
+                }
+                _ => {
+                    let rule_id = self.rules[pair.0].id;
+                    return Ok(replay.end(false, |state| self.feeds.judged(rule_id, &kind, state)));
+                }
+            }
+        }
+    }
+
+    /// What an event is to a rule in one of its groups.
+    async fn hit_of(
+        &mut self,
+        writing: &mut Writing,
+        pair: (usize, i64),
+        row: &EventRow,
+        hits: &[Hit],
+    ) -> Result<Option<Hit>, StoreError> {
+        let mut joined: Option<Hit> = None;
+        for hit in hits.iter().copied().filter(|hit| hit.rule == pair.0) {
+            let mut group = self.groups.of((&self.matcher, &self.names), hit, row);
+            if let Some(Group::Pending(place)) = group {
+                group = self.groups.settle(writing).await?.get(place).copied().map(Group::Known);
+            }
+            if group == Some(Group::Known(pair.1)) {
+                match &mut joined {
+                    None => joined = Some(hit),
+                    Some(joined) => joined.join(hit),
+                }
+            }
+        }
+        Ok(joined)
+    }
+}

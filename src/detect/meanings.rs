@@ -1,0 +1,166 @@
+//! What an event means to every rule, found once for all events that are alike in what rules can see of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use super::groups::{Group, Groups};
+use super::kinds::{Role, Which};
+use super::matching::{Hit, Matcher};
+use crate::store::{EventRow, Names, StoreError, Writing};
+
+/// Meanings remembered; past that they are found again.
+const REMEMBERED_AT_MOST: usize = 200_000;
+
+/// One rule that an event is of, and what its fold needs to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Meaning {
+    pub(super) rule: u32,
+    /// The rule and group, by their place in [`Meanings::pair`].
+    pub(super) pair: u32,
+    pub(super) role: Role,
+    pub(super) which: Which,
+    /// The value of the rule's field, by its place in [`Meanings::value`].
+    pub(super) value: u32,
+}
+
+/// The meanings found so far.
+#[derive(Debug, Default)]
+pub(super) struct Meanings {
+    /// Where in `all` those of events with these numbers are.
+    alike: HashMap<[i64; 6], (u32, u32), RandomState>,
+    all: Vec<Meaning>,
+    pairs: Vec<(usize, Group)>,
+    pair_places: HashMap<(usize, Group), u32, RandomState>,
+    values: Vec<Arc<str>>,
+    value_places: HashMap<Arc<str>, u32, RandomState>,
+    hits: Vec<Hit>,
+    /// Of an event that shares its meaning with none.
+    own: Vec<Meaning>,
+}
+
+impl Meanings {
+    /// What an event means, given the groups known so far.
+    pub(super) fn of(
+        &mut self,
+        (matcher, names): (&mut Matcher, &Names),
+        groups: &mut Groups,
+        row: &EventRow,
+    ) -> &[Meaning] {
+        let numbers = [
+            row.identity_id,
+            row.resource_id,
+            row.facet_id,
+            row.error_code,
+            row.address_id.unwrap_or(0),
+            row.user_id.unwrap_or(0),
+        ];
+        if let Some((from, to)) = self.alike.get(&numbers) {
+            return &self.all[*from as usize..*to as usize];
+        }
+        self.find((matcher, names), groups, row);
+        if matcher.reads_what_is_of_one_event() {
+            return &self.own;
+        }
+        let from = self.all.len();
+        self.all.extend_from_slice(&self.own);
+        self.alike.insert(numbers, (place(from), place(self.all.len())));
+        &self.all[from..]
+    }
+
+    fn find(
+        &mut self,
+        (matcher, names): (&mut Matcher, &Names),
+        groups: &mut Groups,
+        row: &EventRow,
+    ) {
+        self.own.clear();
+        let mut hits = std::mem::take(&mut self.hits);
+        matcher.hits(row, names, &mut hits);
+        for hit in hits.drain(..) {
+            let Some(group) = groups.of((matcher, names), hit, row) else { continue };
+            let pair = self.pair_place((hit.rule, group));
+            // Under aliases, two detections may put an event into one group.
+            if let Some(last) = self.own.last_mut().filter(|last| last.pair == pair) {
+                last.which = last.which.and(hit.which);
+                continue;
+            }
+            let text = matcher.value(hit, row, names);
+            let value = self.value_place(&text);
+            self.own.push(Meaning {
+                rule: place(hit.rule),
+                pair,
+                role: hit.role,
+                which: hit.which,
+                value,
+            });
+        }
+        self.hits = hits;
+    }
+
+    fn pair_place(&mut self, pair: (usize, Group)) -> u32 {
+        let next = place(self.pairs.len());
+        let known = *self.pair_places.entry(pair).or_insert(next);
+        if known == next {
+            self.pairs.push(pair);
+        }
+        known
+    }
+
+    fn value_place(&mut self, text: &str) -> u32 {
+        if let Some(known) = self.value_places.get(text) {
+            return *known;
+        }
+        let (text, next) = (Arc::<str>::from(text), place(self.values.len()));
+        self.values.push(Arc::clone(&text));
+        self.value_places.insert(text, next);
+        next
+    }
+
+    pub(super) fn value(&self, value: u32) -> &str {
+        &self.values[value as usize]
+    }
+
+    /// The rule and its group's number in the database; `None` before [`settle`](Self::settle).
+    pub(super) fn pair(&self, pair: u32) -> Option<(usize, i64)> {
+        match self.pairs[pair as usize] {
+            (rule, Group::Known(number)) => Some((rule, number)),
+            (_, Group::Pending(_)) => None,
+        }
+    }
+
+    /// Finds the numbers of the groups that have none yet.
+    pub(super) async fn settle(
+        &mut self,
+        groups: &mut Groups,
+        writing: &mut Writing,
+    ) -> Result<(), StoreError> {
+        let numbers = groups.settle(writing).await?;
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        for (pair, known) in (0..).zip(&mut self.pairs) {
+            if let (rule, Group::Pending(place)) = *known {
+                self.pair_places.remove(known);
+                *known = (rule, Group::Known(numbers[place]));
+                self.pair_places.insert(*known, pair);
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets all when there are too many; gives how many.
+    pub(super) fn bound(&mut self) -> u64 {
+        let most = self.alike.len().max(self.values.len()).max(self.pairs.len());
+        if most <= REMEMBERED_AT_MOST {
+            return 0;
+        }
+        *self = Self::default();
+        most as u64
+    }
+}
+
+fn place(index: usize) -> u32 {
+    u32::try_from(index).expect("a chunk of events has far fewer")
+}

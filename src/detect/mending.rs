@@ -1,0 +1,245 @@
+//! Rule files that are edited while their rules are in force: a file with a fault stands as it was before.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::matching::{CodeClasses, Matcher};
+use super::rulebook::{RuleFault, Rulebook};
+
+type Texts = BTreeMap<PathBuf, String>;
+
+/// The files of a folder as they last were without fault.
+#[derive(Debug, Default)]
+pub struct RuleFiles {
+    good: Texts,
+}
+
+/// What a folder holds now, with its faults left out.
+pub struct Mended {
+    pub book: Rulebook,
+    pub matcher: Matcher,
+    /// What is wrong; of these files, what stood there before is in force.
+    pub faults: Vec<RuleFault>,
+}
+
+impl RuleFiles {
+    /// Reads a folder. Gives the faults alone where no rules could be made of it, not even of what was there
+    /// before.
+    pub fn read(&mut self, folder: &Path, codes: &CodeClasses) -> Result<Mended, Vec<RuleFault>> {
+        let (files, mut faults) = Rulebook::files(folder)?;
+        if files.is_empty() {
+            return Err(faults);
+        }
+        let mut now: Texts = files.into_iter().collect();
+        for fault in &faults {
+            put_back(&mut now, &self.good, &fault.file);
+        }
+        let made = loop {
+            let tried = match made(&now, codes) {
+                Ok(made) => break Some(made),
+                Err(tried) => tried,
+            };
+            let before = now.clone();
+            match tried {
+                Broken::Files(found) => self.leave_out(&mut now, found, &mut faults),
+                Broken::Somewhere(found) => self.search(&mut now, codes, &found, &mut faults),
+            }
+            if now == before {
+                // What refers to a file that is gone is as it was; so the file has to be there, too.
+                for (path, text) in &self.good {
+                    now.entry(path.clone()).or_insert_with(|| text.clone());
+                }
+            }
+            if now == before {
+                break None;
+            }
+        };
+        let Some((book, matcher)) = made else { return Err(faults) };
+        self.good = now;
+        Ok(Mended { book, matcher, faults })
+    }
+
+    /// Makes files with faults what they were, and keeps the first reading of what is wrong with each.
+    fn leave_out(&self, now: &mut Texts, found: Vec<RuleFault>, faults: &mut Vec<RuleFault>) {
+        let known: Vec<PathBuf> = faults.iter().map(|fault| fault.file.clone()).collect();
+        let before = now.clone();
+        for fault in found {
+            put_back(now, &self.good, &fault.file);
+            if !known.contains(&fault.file) {
+                faults.push(placed(fault, &before));
+            }
+        }
+    }
+
+    /// Looks for the edited files that cannot be compiled, each beside those that were good.
+    fn search(
+        &self,
+        now: &mut Texts,
+        codes: &CodeClasses,
+        found: &[RuleFault],
+        faults: &mut Vec<RuleFault>,
+    ) {
+        let is_edited = |path: &PathBuf, text: &String| self.good.get(path) != Some(text);
+        let edited: Vec<(PathBuf, String)> = now
+            .iter()
+            .filter(|(path, text)| is_edited(path, text))
+            .map(|(path, text)| (path.clone(), text.clone()))
+            .collect();
+        let mut is_found = false;
+        for (path, text) in &edited {
+            let mut alone = self.good.clone();
+            alone.insert(path.clone(), text.clone());
+            if let Err(Broken::Somewhere(broken)) = made(&alone, codes) {
+                is_found = true;
+                put_back(now, &self.good, path);
+                let sentence = broken.first().map_or_else(String::new, |it| it.sentence.clone());
+                let fault = RuleFault { file: path.clone(), sentence };
+                faults.push(placed(fault, &alone));
+            }
+        }
+        if !is_found {
+            faults.extend_from_slice(found);
+            for (path, _) in edited {
+                put_back(now, &self.good, &path);
+            }
+        }
+    }
+}
+
+enum Broken {
+    /// The faults name the files that they are in.
+    Files(Vec<RuleFault>),
+    /// They are of several files together.
+    Somewhere(Vec<RuleFault>),
+}
+
+fn made(texts: &Texts, codes: &CodeClasses) -> Result<(Rulebook, Matcher), Broken> {
+    let files: Vec<(PathBuf, String)> =
+        texts.iter().map(|(path, text)| (path.clone(), text.clone())).collect();
+    let book = Rulebook::read(&files).map_err(Broken::Files)?;
+    let matcher = Matcher::new(&book, codes.clone()).map_err(Broken::Somewhere)?;
+    Ok((book, matcher))
+}
+
+/// Makes a file what it was when it was good, or leaves it out where it never was.
+fn put_back(now: &mut Texts, good: &Texts, path: &Path) {
+    match good.get(path) {
+        Some(text) => now.insert(path.to_path_buf(), text.clone()),
+        None => now.remove(path),
+    };
+}
+
+/// The same fault with its line, where the sentence does not say it and names a word that stands on one.
+fn placed(fault: RuleFault, texts: &Texts) -> RuleFault {
+    if fault.sentence.contains(" line ") {
+        return fault;
+    }
+    let named = fault.sentence.split('`').skip(1).step_by(2);
+    let line = texts.get(&fault.file).and_then(|text| {
+        named
+            .filter_map(|word| word.split(['.', ':']).rfind(|part| !part.is_empty()))
+            .filter_map(|word| text.lines().position(|line| line.contains(word.trim())))
+            .max()
+    });
+    match line {
+        Some(line) => RuleFault {
+            sentence: format!("line {}: {}", line + 1, fault.sentence),
+            file: fault.file,
+        },
+        None => fault,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DETECTION: &str = "title: a\nlevel: high\nlogsource: {product: azure}\ndetection:\n  \
+                             sel:\n    status.errorCode: 1\n  condition: sel\n";
+    const COUNT: &str = "title: b\ncorrelation:\n  type: event_count\n  rules: [one]\n  \
+                         group-by: [identity]\n  timespan: 1h\n  condition: {gte: 3}\n";
+
+    struct Folder(tempfile::TempDir, RuleFiles);
+
+    impl Folder {
+        fn new() -> Self {
+            let folder = Self(tempfile::tempdir().unwrap(), RuleFiles::default());
+            folder.write("one.yml", DETECTION);
+            folder.write("many.yml", COUNT);
+            folder
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            std::fs::write(self.0.path().join(name), text).unwrap();
+        }
+
+        /// The names of the rules with how much of each is asked for, and what is wrong.
+        fn read(&mut self) -> (Vec<String>, Vec<String>) {
+            let mended = self.1.read(self.0.path(), &CodeClasses::new()).ok().unwrap();
+            let names = mended.book.rules.values();
+            let name = |rule: &super::super::rule::Rule| {
+                format!("{} {} {:?}", rule.name, rule.text.title, rule.kind)
+            };
+            let said = mended.faults.iter().map(|fault| {
+                fault.to_string().replace(&format!("{}/", self.0.path().display()), "")
+            });
+            (names.map(name).collect(), said.collect())
+        }
+    }
+
+    #[test]
+    fn a_broken_file_stands_as_it_was_and_others_follow() {
+        let mut folder = Folder::new();
+        let (before, faults) = folder.read();
+        assert_eq!((before.len(), faults.len()), (1, 0));
+        folder.write("many.yml", &COUNT.replace("gte: 3", "gte: [3"));
+        folder.write("two.yml", DETECTION);
+        let (rules, faults) = folder.read();
+        assert_eq!(rules.len(), 2);
+        assert_eq!(rules[0], before[0]);
+        assert!(faults[0].starts_with("many.yml: ") && faults[0].contains(" line "), "{faults:?}");
+        folder.write("many.yml", &COUNT.replace("gte: 3", "gte: 4"));
+        let (rules, faults) = folder.read();
+        assert_eq!(faults, Vec::<String>::new());
+        assert_ne!(rules[0], before[0]);
+    }
+
+    #[test]
+    fn a_file_that_others_refer_to_is_kept_when_it_goes() {
+        let mut folder = Folder::new();
+        let (before, _) = folder.read();
+        std::fs::remove_file(folder.0.path().join("one.yml")).unwrap();
+        let (rules, faults) = folder.read();
+        assert_eq!(rules, before);
+        assert_eq!(
+            faults,
+            ["many.yml: line 4: refers to `one`, and there is no such detection rule"]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_compiled_is_found_among_the_edited_files() {
+        let mut folder = Folder::new();
+        folder.read();
+        folder.write("two.yml", DETECTION);
+        folder.write(
+            "three.yml",
+            &DETECTION.replace("status.errorCode: 1", "servicePrincipalName|re: '(a'"),
+        );
+        let (rules, faults) = folder.read();
+        assert_eq!(rules.len(), 2, "{rules:?}");
+        assert!(faults[0].starts_with("three.yml: "), "{faults:?}");
+        assert_eq!(faults.len(), 1);
+    }
+
+    #[test]
+    fn an_empty_folder_is_no_set_of_rules() {
+        let mut folder = Folder::new();
+        folder.read();
+        for name in ["one.yml", "many.yml"] {
+            std::fs::remove_file(folder.0.path().join(name)).unwrap();
+        }
+        let faults = folder.1.read(folder.0.path(), &CodeClasses::new()).err().unwrap();
+        assert!(faults[0].to_string().contains("holds no rule file"), "{faults:?}");
+    }
+}

@@ -1,0 +1,60 @@
+//! Which rules and groups the events of a chunk are of.
+
+use super::kinds::{Role, Which};
+use super::meanings::Meaning;
+use super::stage::Detector;
+use crate::store::{EventRow, StoreError, Writing};
+
+/// The new events of each rule and group, in the order of time; the pairs in theirs, so that the rows of two runs
+/// over the same events get the same numbers.
+pub(super) type Touched = Vec<((usize, i64), Vec<Touch>)>;
+
+/// A row by its place, and what it is to the rule: small, for a chunk has many.
+#[derive(Clone, Copy)]
+pub(super) struct Touch {
+    place: u32,
+    pub(super) role: Role,
+    pub(super) which: Which,
+    /// By its place in [`Meanings::value`].
+    pub(super) value: u32,
+}
+
+impl Touch {
+    pub(super) fn row<'r>(&self, rows: &'r [EventRow]) -> &'r EventRow {
+        &rows[self.place as usize]
+    }
+}
+
+impl Detector {
+    /// Which rules and groups the rows are of.
+    pub(super) async fn touched(
+        &mut self,
+        writing: &mut Writing,
+        rows: &[EventRow],
+    ) -> Result<Touched, StoreError> {
+        let Self { meanings, matcher, names, groups, rules, .. } = self;
+        let mut by_pair: Vec<Vec<Touch>> = Vec::new();
+        let seen_by_all = rules.iter().map(|rule| rule.seen_seq).max().unwrap_or(0);
+        for (place, row) in (0..).zip(rows) {
+            for meaning in meanings.of((&mut *matcher, &*names), groups, row) {
+                let Meaning { rule, pair, role, which, value } = *meaning;
+                if row.seq <= seen_by_all && row.seq <= rules[rule as usize].seen_seq {
+                    continue;
+                }
+                let pair = pair as usize;
+                if pair >= by_pair.len() {
+                    by_pair.resize_with(pair + 1, Vec::new);
+                }
+                by_pair[pair].push(Touch { place, role, which, value });
+            }
+        }
+        meanings.settle(groups, writing).await?;
+        let mut touched: Touched = (0..)
+            .zip(by_pair)
+            .filter(|(_, events)| !events.is_empty())
+            .filter_map(|(pair, events)| Some((meanings.pair(pair)?, events)))
+            .collect();
+        touched.sort_unstable_by_key(|(pair, _)| *pair);
+        Ok(touched)
+    }
+}

@@ -1,0 +1,91 @@
+//! What ends an incident, as the events of its subject tell it.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::describe::{Members, add};
+use super::lifecycle::end_by_events;
+use super::stage::Stage;
+use crate::model::ResolvedBy;
+use crate::store::incidents::{self as rows, IncidentFinding};
+use crate::store::subjects::Subject;
+use crate::store::{StoreError, micros, time};
+
+/// The category of rules that find silence.
+pub(super) const ABSENCE: &str = "absence";
+
+impl Stage<'_> {
+    /// Whether a finding tells of silence, and whether nothing has ended that yet.
+    fn silence(&self, row: &IncidentFinding) -> Option<bool> {
+        let rule = self.rules.get(&row.rule).filter(|rule| rule.category == ABSENCE);
+        rule.map(|_| row.finding.draft.first_event == row.finding.draft.last_event)
+    }
+
+    /// An identity has not stopped where another of its name went on in time.
+    pub(super) async fn drop_replaced(
+        &mut self,
+        subject: Subject,
+        findings: &mut Vec<IncidentFinding>,
+    ) -> Result<(), StoreError> {
+        let Subject::Identity(id) = subject else { return Ok(()) };
+        for place in (0..findings.len()).rev() {
+            if self.silence(&findings[place]).is_some() {
+                let draft = &findings[place].finding.draft;
+                let (resources, since) = (draft.resources.as_slice(), draft.started_at);
+                let next = rows::first_good_after(&mut self.writing, id, resources, since).await?;
+                if next.is_some_and(|(at, _)| at <= draft.detected_at) {
+                    findings.remove(place);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn end_by_events(
+        &mut self,
+        subject: Subject,
+        members: &Members<'_>,
+        last_seen_at: DateTime<Utc>,
+    ) -> Result<Option<(DateTime<Utc>, ResolvedBy)>, StoreError> {
+        // Tokens that were given in a strange way are not healed by more tokens.
+        let mut failed = Vec::new();
+        let silences: Vec<bool> = members.all().filter_map(|row| self.silence(row)).collect();
+        let is_silent = silences.contains(&true);
+        if !is_silent && silences.len() == members.count() {
+            return Ok(Some((last_seen_at, ResolvedBy::Recovered)));
+        }
+        let is_failure = |row: &&IncidentFinding| {
+            self.silence(row).is_some() || row.finding.draft.codes.keys().any(|code| *code != 0)
+        };
+        for row in members.all().filter(is_failure) {
+            add(&mut failed, &row.finding.draft.resources);
+        }
+        let is_all_failure = members.all().all(|row| is_failure(&row));
+        let identities: BTreeSet<i64> = match subject {
+            _ if !is_all_failure => BTreeSet::new(),
+            Subject::Identity(id) => BTreeSet::from([id]),
+            Subject::Rule(_) | Subject::Group(_) | Subject::Source(_) => {
+                let drafts = members.all().map(|row| &row.finding.draft);
+                drafts.flat_map(|draft| draft.identities.iter().copied()).collect()
+            }
+        };
+        // Of many it is over when the last of them has signed in again.
+        let mut recovered_at = None;
+        for id in identities {
+            let good = rows::first_good_after(&mut self.writing, id, &failed, micros(last_seen_at))
+                .await?;
+            recovered_at =
+                good.map(|(at, _)| recovered_at.map_or(at, |latest: i64| latest.max(at)));
+            if recovered_at.is_none() {
+                break;
+            }
+        }
+        let recovered_at = recovered_at.map(time);
+        if is_silent {
+            // What is found is the quiet itself, so quiet does not end it.
+            return Ok(recovered_at.map(|at| (at, ResolvedBy::Recovered)));
+        }
+        Ok(end_by_events(last_seen_at, recovered_at, self.latest_at, self.config))
+    }
+}

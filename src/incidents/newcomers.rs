@@ -1,0 +1,65 @@
+//! Who is new in a tenant, and who only seems to be.
+
+use super::stage::Stage;
+use crate::store::StoreError;
+use crate::store::incidents::IncidentFinding;
+use crate::store::subjects::{self, Subject};
+
+/// The category of rules that find what is new in the tenant.
+const NEWCOMER: &str = "newcomer";
+
+/// The category of rules that find what comes and goes.
+const LIFECYCLE: &str = "lifecycle";
+
+const DAY: i64 = 24 * 3_600_000_000;
+
+/// Whoever is seen for the first time is new only where there are records of so long before.
+const KNOWN_FOR: i64 = 7 * DAY;
+
+/// How long before an identity is made anew the trouble of the old one may have ended.
+const TROUBLE_WITHIN: i64 = 2 * DAY;
+
+impl Stage<'_> {
+    fn is_of(&self, row: &IncidentFinding, category: &str) -> bool {
+        self.rules.get(&row.rule).is_some_and(|rule| rule.category == category)
+    }
+
+    /// At the beginning of the records all are seen for the first time, and one that was made anew is known by its
+    /// name. That it was made anew is no incident of its own where the trouble of the old one is one.
+    pub(super) async fn drop_known(
+        &mut self,
+        subject: Subject,
+        findings: &mut Vec<IncidentFinding>,
+    ) -> Result<(), StoreError> {
+        for place in (0..findings.len()).rev() {
+            let row = &findings[place];
+            let at = row.finding.draft.started_at;
+            let Some(&identity) = row.finding.draft.identities.first() else { continue };
+            let is_known = if self.is_of(row, NEWCOMER) {
+                at < self.earliest_at.saturating_add(KNOWN_FOR)
+                    || subjects::has_predecessor(&mut self.writing, identity, at).await?
+            } else if matches!(subject, Subject::Group(_)) && self.is_of(row, LIFECYCLE) {
+                let interval = (at.saturating_sub(TROUBLE_WITHIN), at);
+                subjects::namesake_in_trouble(&mut self.writing, identity, interval).await?
+            } else {
+                false
+            };
+            if is_known {
+                findings.remove(place);
+            }
+        }
+        Ok(())
+    }
+
+    /// The subjects whose findings may be told by the incidents of an identity of the same name.
+    pub(super) async fn made_anew(&mut self, subject: Subject) -> Result<Vec<Subject>, StoreError> {
+        let Subject::Identity(id) = subject else { return Ok(Vec::new()) };
+        let lifecycle: Vec<&str> = self
+            .rules
+            .iter()
+            .filter(|(_, rule)| rule.category == LIFECYCLE)
+            .map(|(name, _)| name.as_str())
+            .collect();
+        subjects::groups_of_namesakes(&mut self.writing, id, &lifecycle).await
+    }
+}

@@ -1,0 +1,58 @@
+//! Graph's own counts of sign-ins by the hour: `auditLogs/getSummarizedMSISignIns` and its siblings (beta).
+
+use serde::Deserialize;
+
+use crate::model::Summary;
+
+/// The function that counts a sign-in type; users' interactive sign-ins have none.
+pub(super) fn function(head: &str) -> Option<&'static str> {
+    match head {
+        "managedIdentity" => Some("getSummarizedMSISignIns"),
+        "servicePrincipal" => Some("getSummarizedServicePrincipalSignIns"),
+        "nonInteractiveUser" => Some("getSummarizedNonInteractiveSignIns"),
+        _ => None,
+    }
+}
+
+#[derive(Deserialize)]
+struct Body {
+    value: Vec<Row>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Row {
+    service_principal_id: Option<String>,
+    app_id: Option<String>,
+    resource_id: Option<String>,
+    status: Status,
+    sign_in_count: u64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Status {
+    error_code: i64,
+}
+
+/// The counts of one page; `None` where it is not one.
+pub(super) fn read(body: &[u8]) -> Option<Vec<Summary>> {
+    let Body { value } = serde_json::from_slice(body).ok()?;
+    let id = |text: Option<String>| {
+        text.filter(|text| !text.starts_with("00000000-0000-0000-0000-00000000000"))
+            .map(|text| text.to_lowercase())
+            .unwrap_or_default()
+    };
+    Some(
+        value
+            .into_iter()
+            .map(|row| Summary {
+                service_principal_id: id(row.service_principal_id),
+                app_id: id(row.app_id),
+                resource_id: id(row.resource_id),
+                error_code: row.status.error_code,
+                count: row.sign_in_count,
+            })
+            .collect(),
+    )
+}

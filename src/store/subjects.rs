@@ -1,0 +1,306 @@
+//! Subjects: what the findings of an incident have in common, and which of them have to be looked at again.
+
+use std::collections::BTreeSet;
+
+use sqlx::AssertSqlSafe;
+
+use super::incidents::{IncidentFinding, incident_finding, list};
+use super::{StoreError, Writing};
+
+/// What the findings of an incident are of. Those that may take in the findings of others come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// A rule whose findings are of one matter, whatever their groups: sprays from several addresses.
+    Rule(i64),
+    /// A group that is not of one identity: a resource, a tenant.
+    Group(i64),
+    /// An identity, with those of the same application: a refused one often has its client id alone.
+    Identity(i64),
+    /// A source that is not read: it has gaps in place of findings.
+    Source(i64),
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Rule(id) => write!(f, "rule:{id}"),
+            Self::Group(id) => write!(f, "group:{id}"),
+            Self::Identity(id) => write!(f, "identity:{id}"),
+            Self::Source(id) => write!(f, "source:{id}"),
+        }
+    }
+}
+
+fn parse(text: &str) -> Option<Subject> {
+    let (kind, id) = text.split_once(':')?;
+    let id = id.parse().ok()?;
+    match kind {
+        "rule" => Some(Subject::Rule(id)),
+        "group" => Some(Subject::Group(id)),
+        "identity" => Some(Subject::Identity(id)),
+        _ => None,
+    }
+}
+
+/// Names of the rules whose findings are of one subject, whatever their groups.
+pub type Across<'a> = BTreeSet<&'a str>;
+
+/// The subject of a finding `f` of rule `r` in group `g`, as text. The first of the identities of one application
+/// stands for all of them: numbers only grow, so it stays the first.
+const SUBJECT: &str = "case when r.name in (select value from json_each($1)) then 'rule:' || r.id \
+     when g.identity_id is null then 'group:' || g.id \
+     else 'identity:' || coalesce((select min(n.id) from identities i join identities n \
+       on n.app_id = i.app_id and n.tenant_id = i.tenant_id where i.id = g.identity_id and i.app_id <> ''), \
+       g.identity_id) end";
+
+/// The columns of a finding that its incident needs.
+const FINDING: &str = "f.id, f.started_at, f.first_event, f.detected_at, f.last_at, f.last_event, f.event_count, \
+     f.evidence, f.unconfirmed, r.name, f.incident_id, f.found_at, f.amended_at, f.group_id";
+
+fn json<'a>(names: impl IntoIterator<Item = &'a &'a str>) -> String {
+    serde_json::to_string(&names.into_iter().collect::<Vec<_>>()).expect("texts always serialise")
+}
+
+/// Subjects whose findings changed since they were last grouped, or whose incidents hold such.
+pub async fn ungrouped(
+    writing: &mut Writing,
+    across: &Across<'_>,
+) -> Result<Vec<Subject>, StoreError> {
+    let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
+        "select {SUBJECT} from findings f join groups g on g.id = f.group_id \
+         join rules r on r.id = f.rule_id where f.ungrouped = 1 \
+         union select i.subject from findings f join incidents i on i.id = f.incident_id \
+         where f.ungrouped = 1 and i.merged_into is null"
+    )))
+    .bind(json(across))
+    .fetch_all(&mut **writing)
+    .await?;
+    Ok(rows.iter().filter_map(|text| parse(text)).collect())
+}
+
+/// Subjects whose incidents new events may end, or end earlier: those of identities that signed in
+/// before the end their incident has, of identities that share a name or an application with these, of
+/// groups whose findings name one of these, and those that have been quiet for long enough.
+pub async fn endable(
+    writing: &mut Writing,
+    after_seq: i64,
+    quiet_before: i64,
+) -> Result<Vec<Subject>, StoreError> {
+    let rows: Vec<String> = sqlx::query_scalar(
+        "with fresh as materialized (select identity_id, max(created_at) as latest, min(created_at) as earliest \
+           from events not indexed where seq > $1 group by identity_id), \
+         reach as materialized (select identity_id, latest, earliest from fresh \
+           union all select n.id, f.latest, f.earliest from fresh f \
+             cross join identities i on i.id = f.identity_id \
+             cross join identities n indexed by identities_by_name \
+               on n.name = i.name and n.tenant_id = i.tenant_id and n.id <> i.id \
+             where i.name <> '' \
+           union all select n.id, f.latest, f.earliest from fresh f \
+             cross join identities i on i.id = f.identity_id \
+             cross join identities n indexed by identities_by_application \
+               on n.app_id = i.app_id and n.tenant_id = i.tenant_id and n.id <> i.id \
+             where i.app_id <> ''), \
+         members as materialized (select i.subject, i.last_seen_at, i.resolved_at, named.value as identity_id \
+           from incidents i cross join findings f on f.incident_id = i.id \
+             cross join json_each(f.evidence, '$.identities') named \
+           where i.identity_id is null and i.merged_into is null \
+             and i.last_seen_at < (select max(latest) from fresh) \
+             and (i.resolved_at is null or i.resolved_at > (select min(earliest) from fresh))) \
+         select distinct i.subject from incidents i join reach r on r.identity_id = i.identity_id \
+           where i.merged_into is null and r.latest > i.last_seen_at \
+           and (i.resolved_at is null or i.resolved_at > r.earliest) \
+         union select m.subject from members m cross join reach r on r.identity_id = m.identity_id \
+           where r.latest > m.last_seen_at and (m.resolved_at is null or m.resolved_at > r.earliest) \
+         union select subject from incidents \
+           where resolved_at is null and merged_into is null and last_seen_at <= $2",
+    )
+    .bind(after_seq)
+    .bind(quiet_before)
+    .fetch_all(&mut **writing)
+    .await?;
+    Ok(rows.iter().filter_map(|text| parse(text)).collect())
+}
+
+/// The findings of a subject, and how to find them again.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// Which rows of `findings f` they are.
+    whose: String,
+    /// Those in force, earliest first.
+    pub findings: Vec<IncidentFinding>,
+}
+
+/// Reads the findings of a subject; `None` for one that has gaps instead.
+pub async fn take(
+    writing: &mut Writing,
+    subject: Subject,
+    across: &Across<'_>,
+) -> Result<Option<Taken>, StoreError> {
+    // A group may be shared with rules whose findings are another subject.
+    const NOT_ACROSS: &str = "and f.rule_id not in (select id from rules \
+         where name in (select value from json_each($1)))";
+    let whose = match subject {
+        Subject::Source(_) => return Ok(None),
+        Subject::Rule(id) => format!("f.rule_id = {id} and $1 = $1"),
+        Subject::Group(id) => format!("f.group_id = {id} {NOT_ACROSS}"),
+        Subject::Identity(id) => {
+            let groups: Vec<i64> = sqlx::query_scalar(
+                "select id from groups where identity_id in (select $1 union select n.id from identities i \
+                 join identities n on n.app_id = i.app_id and n.tenant_id = i.tenant_id \
+                 where i.id = $1 and i.app_id <> '')",
+            )
+            .bind(id)
+            .fetch_all(&mut **writing)
+            .await?;
+            format!("f.group_id in ({}) {NOT_ACROSS}", list(&groups))
+        }
+    };
+    let rows = sqlx::query(AssertSqlSafe(format!(
+        "select {FINDING} from findings f join rules r on r.id = f.rule_id \
+         where {whose} and f.withdrawn_at is null order by f.started_at, r.name, f.id"
+    )))
+    .persistent(false)
+    .bind(json(across))
+    .fetch_all(&mut **writing)
+    .await?;
+    let findings = rows.iter().map(incident_finding).collect::<Result<_, _>>()?;
+    Ok(Some(Taken { whose, findings }))
+}
+
+/// Notes that all findings of a subject, those withdrawn too, have been taken into account.
+pub async fn mark_grouped(
+    writing: &mut Writing,
+    taken: &Taken,
+    across: &Across<'_>,
+) -> Result<(), StoreError> {
+    sqlx::query(AssertSqlSafe(format!(
+        "update findings as f set ungrouped = 0 where f.ungrouped = 1 and {}",
+        taken.whose
+    )))
+    .persistent(false)
+    .bind(json(across))
+    .execute(&mut **writing)
+    .await?;
+    Ok(())
+}
+
+/// The subjects of the findings that incidents of this subject hold.
+pub async fn held_by(
+    writing: &mut Writing,
+    subject: Subject,
+    across: &Across<'_>,
+) -> Result<Vec<Subject>, StoreError> {
+    let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
+        "select distinct {SUBJECT} from incidents n join findings f on f.incident_id = n.id \
+         join groups g on g.id = f.group_id join rules r on r.id = f.rule_id where n.subject = $2"
+    )))
+    .bind(json(across))
+    .bind(subject.to_string())
+    .fetch_all(&mut **writing)
+    .await?;
+    Ok(rows.iter().filter_map(|text| parse(text)).collect())
+}
+
+/// Whether another identity of the same name in the same tenant was in trouble: whether a rule has found something
+/// of it, or of its application, that touches an interval.
+pub async fn namesake_in_trouble(
+    writing: &mut Writing,
+    identity_id: i64,
+    (from, to): (i64, i64),
+) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar(
+        "select exists(select 1 from identities i \
+           join identities n on n.name = i.name and n.tenant_id = i.tenant_id and n.id <> i.id \
+           join identities s on s.id = n.id or s.tenant_id = n.tenant_id and s.app_id = n.app_id and s.app_id <> '' \
+           join groups g on g.identity_id = s.id join findings f on f.group_id = g.id \
+           where i.id = $1 and i.name <> '' and s.id <> i.id and f.withdrawn_at is null \
+           and f.started_at <= $3 and f.last_at >= $2)",
+    )
+    .bind(identity_id)
+    .bind(from)
+    .bind(to)
+    .fetch_one(&mut **writing)
+    .await?)
+}
+
+/// Whether another identity of the same name in the same tenant was seen before a time.
+pub async fn has_predecessor(
+    writing: &mut Writing,
+    identity_id: i64,
+    before: i64,
+) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar(
+        "select exists(select 1 from identities i \
+           join identities n on n.name = i.name and n.tenant_id = i.tenant_id and n.id <> i.id \
+           where i.id = $1 and i.name <> '' \
+           and exists(select 1 from events e where e.identity_id = n.id and e.created_at < $2))",
+    )
+    .bind(identity_id)
+    .bind(before)
+    .fetch_one(&mut **writing)
+    .await?)
+}
+
+/// The groups in which a rule found, by their findings' identities, a namesake of this identity or of its
+/// application.
+pub async fn groups_of_namesakes(
+    writing: &mut Writing,
+    identity_id: i64,
+    rules: &[&str],
+) -> Result<Vec<Subject>, StoreError> {
+    let rows: Vec<i64> = sqlx::query_scalar(
+        "with mine as materialized (select n.id from identities i join identities s \
+             on s.id = i.id or s.tenant_id = i.tenant_id and s.app_id = i.app_id and s.app_id <> '' \
+             join identities n on n.name = s.name and n.tenant_id = s.tenant_id \
+             where i.id = $1 and s.name <> '') \
+         select distinct f.group_id from findings f join groups g on g.id = f.group_id \
+           join json_each(f.evidence, '$.identities') named on named.value in (select id from mine) \
+         where g.identity_id is null \
+         and f.rule_id in (select id from rules where name in (select value from json_each($2)))",
+    )
+    .bind(identity_id)
+    .bind(json(rules))
+    .fetch_all(&mut **writing)
+    .await?;
+    Ok(rows.into_iter().map(Subject::Group).collect())
+}
+
+/// The identity of the same application in the same tenant whose name was seen last, where one has a name.
+pub async fn known_as(writing: &mut Writing, identity_id: i64) -> Result<Option<i64>, StoreError> {
+    Ok(sqlx::query_scalar(
+        "select n.id from identities i join identities n on n.app_id = i.app_id and n.tenant_id = i.tenant_id \
+         where i.id = $1 and i.app_id <> '' and n.name <> '' \
+         order by n.named_at desc, n.service_principal_id limit 1",
+    )
+    .bind(identity_id)
+    .fetch_optional(&mut **writing)
+    .await?)
+}
+
+/// The findings in force of these rules that touch an interval, with their subjects, earliest first.
+pub async fn findings_of_rules(
+    writing: &mut Writing,
+    rules: &[&str],
+    across: &Across<'_>,
+    (from, to): (i64, i64),
+) -> Result<Vec<(Subject, IncidentFinding)>, StoreError> {
+    let rows = sqlx::query(AssertSqlSafe(format!(
+        "select {FINDING}, {SUBJECT} from findings f join groups g on g.id = f.group_id join rules r on r.id = f.rule_id \
+         where r.name in (select value from json_each($2)) and f.started_at <= $4 and f.last_at >= $3 \
+         and f.withdrawn_at is null order by f.started_at, r.name, f.first_event, f.id"
+    )))
+    .bind(json(across))
+    .bind(json(rules))
+    .bind(from)
+    .bind(to)
+    .fetch_all(&mut **writing)
+    .await?;
+    let mut findings = Vec::new();
+    for row in &rows {
+        let text: &str = sqlx::Row::try_get(row, 14)?;
+        if let Some(subject) = parse(text) {
+            findings.push((subject, incident_finding(row)?));
+        }
+    }
+    Ok(findings)
+}

@@ -1,0 +1,217 @@
+//! One cause, one incident: what many share takes in what it caused, in whatever order it becomes known.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+use signinel::clock::{Clock, SystemClock};
+
+use crate::program::{Place, record};
+use crate::world;
+
+fn hours_ago(hours: i64) -> DateTime<Utc> {
+    SystemClock.now() - TimeDelta::hours(hours)
+}
+
+/// A sign-in of the identity of this number.
+fn sign_in(number: u32, id: u32, at: DateTime<Utc>, code: u32) -> Value {
+    let mut one = record(&format!("func-{number:02}-prod"), id, at, code);
+    one["servicePrincipalId"] = json!(format!("{number:08}-58c4-4d3b-9a55-3b0a6f3f2a10"));
+    one["appId"] = json!(format!("{number:08}-2f0a-4f1c-b7c5-1d6c3a2e9f41"));
+    one
+}
+
+/// Eight failures of one identity within two minutes.
+fn streak(number: u32, first_id: u32, at: DateTime<Utc>, code: u32) -> Vec<Value> {
+    (0..8)
+        .map(|n| sign_in(number, first_id + n, at + TimeDelta::seconds(i64::from(n) * 15), code))
+        .collect()
+}
+
+fn lines(records: &[Value]) -> String {
+    records.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Titles, rules and number of findings of what is open, and what became of the rest.
+fn told(place: &Place) -> Vec<(String, Vec<String>)> {
+    let listed = world::incidents(place);
+    let rules = |incident: &Value| {
+        incident["rules"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|rule| rule.as_str().unwrap().to_owned())
+            .collect()
+    };
+    listed
+        .iter()
+        .map(|incident| (incident["title"].as_str().unwrap().to_owned(), rules(incident)))
+        .collect()
+}
+
+#[test]
+fn an_outage_takes_in_the_streaks_it_caused_whichever_is_known_first() {
+    let at = hours_ago(5);
+    let mut streaks = streak(1, 100, at, 90_033);
+    streaks.extend(streak(2, 200, at + TimeDelta::minutes(2), 90_033));
+    // The same at the same time, and another cause.
+    let other = streak(9, 900, at, 53_003);
+    let others: Vec<Value> = (3..9)
+        .map(|number| sign_in(number, number * 100, at + TimeDelta::minutes(3), 90_033))
+        .collect();
+    let orders = [
+        vec![streaks.clone(), other.clone(), others.clone()],
+        vec![others.clone(), other.clone(), streaks.clone()],
+        vec![[streaks.clone(), other.clone(), others.clone()].concat()],
+    ];
+    for parts in orders {
+        let place = Place::new();
+        for (number, part) in parts.iter().enumerate() {
+            place.write(&format!("{number}.ndjson"), lines(part));
+            place.run(&format!("import {number}.ndjson")).says(0, &["8 stored"].map(|_| "stored"));
+        }
+        let told = told(&place);
+        assert_eq!(told.len(), 2, "{told:?}");
+        let outage =
+            told.iter().find(|(title, _)| title.starts_with("Entra refuses many")).unwrap();
+        assert_eq!(outage.1, ["service_outage", "failure_streak"], "{told:?}");
+        assert!(told.iter().any(|(title, _)| title.contains("func-09-prod")), "{told:?}");
+    }
+}
+
+#[test]
+fn streaks_are_on_their_own_again_when_the_outage_is_taken_back() {
+    let at = hours_ago(5);
+    let place = Place::new();
+    let mut records = streak(1, 100, at, 90_033);
+    records.extend(
+        (2..8).map(|number| sign_in(number, number * 100, at + TimeDelta::minutes(1), 90_033)),
+    );
+    place.write("all.ndjson", lines(&records));
+    place.run("import all.ndjson").says(0, &["1 incident"]);
+    // A rule set without the rule about outages.
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/sign_in");
+    for name in ["failure_streak.yml", "sign_in_failed.yml", "sign_in_succeeded.yml"] {
+        place.write(&format!("fewer/{name}"), std::fs::read(shipped.join(name)).unwrap());
+    }
+    place.write("none.ndjson", lines(&[sign_in(30, 3_000, hours_ago(1), 0)]));
+    place.run("--rules fewer import none.ndjson").says(0, &["1 stored"]);
+    let told: Vec<_> = told(&place);
+    assert!(told.iter().any(|(_, rules)| *rules == ["failure_streak"]), "{told:?}");
+}
+
+#[test]
+fn one_that_shows_its_client_id_alone_is_known_by_the_name_it_had() {
+    let place = Place::new();
+    let mut records: Vec<Value> = (0..9)
+        .map(|day| sign_in(1, u32::try_from(day).unwrap(), hours_ago(24 * (12 - day)), 0))
+        .collect();
+    records.extend((0..12).map(|n| {
+        let mut one =
+            sign_in(1, 100 + n, hours_ago(60) + TimeDelta::seconds(i64::from(n) * 20), 700_016);
+        one["servicePrincipalId"] = json!("");
+        one["servicePrincipalName"] = json!("");
+        one["appDisplayName"] = json!("");
+        one
+    }));
+    // Somebody else goes on, so that the silence is one.
+    records.extend((0..280).map(|n| sign_in(2, 1_000 + n, hours_ago(280 - i64::from(n)), 0)));
+    place.write("all.ndjson", lines(&records));
+    place.run("import all.ndjson").says(0, &["stored"]);
+    let incidents = world::incidents(&place);
+    assert_eq!(incidents.len(), 1, "{incidents:#?}");
+    let incident = &incidents[0];
+    assert_eq!(incident["title"], "Application not found, many times: func-01-prod");
+    assert_eq!(
+        incident["identities"][0]["service_principal_id"],
+        "00000001-58c4-4d3b-9a55-3b0a6f3f2a10"
+    );
+    assert!(incident["rules"].as_array().unwrap().contains(&json!("identity_fell_silent")));
+    // It began when it was refused, not when it was last well.
+    let started: DateTime<Utc> = incident["started_at"].as_str().unwrap().parse().unwrap();
+    assert!((started - hours_ago(60)).num_minutes().abs() < 5, "{started}");
+}
+
+#[test]
+fn sprays_from_several_addresses_at_one_time_are_one_incident() {
+    let place = Place::new();
+    let spray = |address: &str, first: u32, at: DateTime<Utc>| -> Vec<Value> {
+        (0..7)
+            .map(|n| {
+                let mut one = sign_in(
+                    first + n,
+                    first * 10 + n,
+                    at + TimeDelta::minutes(i64::from(n)),
+                    700_016,
+                );
+                one["signInEventTypes"] = json!(["servicePrincipal"]);
+                one["servicePrincipalId"] = json!("");
+                one["ipAddress"] = json!(address);
+                one
+            })
+            .collect()
+    };
+    let mut records = spray("203.0.113.9", 10, hours_ago(20));
+    records.extend(spray("198.51.100.7", 30, hours_ago(20) + TimeDelta::minutes(4)));
+    // Another one, from elsewhere, on the same day.
+    records.extend(spray("192.0.2.77", 50, hours_ago(6)));
+    place.write("all.ndjson", lines(&records));
+    place.run("import all.ndjson").says(0, &["2 incidents"]);
+    let told = told(&place);
+    assert!(told.iter().all(|(_, rules)| *rules == ["application_id_spray"]), "{told:?}");
+}
+
+#[test]
+fn one_that_was_made_anew_is_told_by_the_trouble_of_the_old_one_whichever_arrives_first() {
+    let named = |number: u32, id: u32, at: DateTime<Utc>, code: u32| {
+        let mut one = sign_in(number, id, at, code);
+        one["servicePrincipalName"] = json!("func-anew-prod");
+        one
+    };
+    let habit: Vec<Value> =
+        (0..9_u32).map(|day| named(1, day, hours_ago(24 * (12 - i64::from(day))), 0)).collect();
+    let refused: Vec<Value> = (0..12_u32)
+        .map(|n| named(1, 100 + n, hours_ago(60) + TimeDelta::seconds(i64::from(n) * 20), 700_016))
+        .collect();
+    let anew: Vec<Value> = (0..4).map(|n| named(2, 200 + n, hours_ago(58), 0)).collect();
+    let orders = [
+        vec![habit.clone(), refused.clone(), anew.clone()],
+        vec![anew.clone(), habit.clone(), refused],
+        vec![habit, anew],
+    ];
+    for (parts, expected) in orders.iter().zip([
+        vec!["application_not_found_spike"],
+        vec!["application_not_found_spike"],
+        vec!["recreated_identity"],
+    ]) {
+        let place = Place::new();
+        for (number, part) in parts.iter().enumerate() {
+            place.write(&format!("{number}.ndjson"), lines(part));
+            place.run(&format!("import {number}.ndjson")).says(0, &["stored"]);
+        }
+        let open: Vec<(String, Vec<String>)> = told(&place);
+        let first: Vec<&str> = open.iter().map(|(_, rules)| rules[0].as_str()).collect();
+        assert_eq!(first, expected, "{open:?}");
+    }
+}
+
+#[test]
+fn nobody_is_new_at_the_beginning_of_the_records() {
+    let arm = |number: u32, id: u32, at: DateTime<Utc>| {
+        let mut one = sign_in(number, id, at, 0);
+        one["resourceId"] = json!("797f4846-ba00-4fd7-ba43-dac1f8f63013");
+        one
+    };
+    let of = |number: u32, hours: i64| -> Vec<Value> {
+        (0..4)
+            .map(|n| {
+                arm(number, number * 100 + n, hours_ago(hours) + TimeDelta::minutes(i64::from(n)))
+            })
+            .collect()
+    };
+    let place = Place::new();
+    let records = [of(1, 24 * 12), of(2, 24 * 8), of(3, 24 * 2)].concat();
+    place.write("all.ndjson", lines(&records));
+    place.run("import all.ndjson").says(0, &["1 incident"]);
+    let told = told(&place);
+    assert_eq!(told[0].1, ["new_identity_privileged"], "{told:?}");
+    assert!(told[0].0.contains("func-03-prod"), "{told:?}");
+}

@@ -1,0 +1,309 @@
+//! What was read, what was not, and that late records are found: with a clock that runs fast, against a
+//! Graph that shows records when they have arrived.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+use signinel::clock::{Clock, FixedClock};
+use signinel::config::Section;
+use signinel::incidents;
+use signinel::ingest::poll::{HeadRead, Poll, Polled};
+use signinel::model::{IncidentState, Interval, Summary};
+use signinel::sources::graph::{Graph, Settings};
+use signinel::sources::{Access, Ask, FetchError, Page, Pages, Plan, Source};
+use signinel::standin::graph::{Faults, GraphStandin, Options, Running, Shown};
+use signinel::store::Store;
+use signinel::store::gaps::GapState;
+use tokio_util::sync::CancellationToken;
+
+use crate::given::Given;
+
+const HEAD: &str = "managedIdentity";
+
+/// A Graph that can be told to refuse.
+struct Moody {
+    graph: Graph,
+    refusal: Mutex<Option<FetchError>>,
+}
+
+#[async_trait]
+impl Source for Moody {
+    fn name(&self) -> &str {
+        self.graph.name()
+    }
+    fn kind(&self) -> &'static str {
+        self.graph.kind()
+    }
+    fn tenant_id(&self) -> &str {
+        self.graph.tenant_id()
+    }
+    fn plan(&self) -> &Plan {
+        self.graph.plan()
+    }
+    fn access(&self) -> Access<'_> {
+        Access::Pages(self)
+    }
+    async fn counted(
+        &self,
+        head: &str,
+        hour: Interval,
+    ) -> Result<Option<Vec<Summary>>, FetchError> {
+        self.graph.counted(head, hour).await
+    }
+    async fn check(&self, now: DateTime<Utc>) -> Result<String, FetchError> {
+        self.graph.check(now).await
+    }
+}
+
+#[async_trait]
+impl Pages for Moody {
+    async fn fetch(&self, head: &str, ask: &Ask) -> Result<Page, FetchError> {
+        let refusal = self.refusal.lock().unwrap().clone();
+        match refusal {
+            Some(refusal) => Err(refusal),
+            None => self.graph.fetch(head, ask).await,
+        }
+    }
+}
+
+struct World {
+    store: Store,
+    source: Moody,
+    clock: Arc<FixedClock>,
+    graph: Running,
+    _folder: tempfile::TempDir,
+}
+
+fn midnight() -> DateTime<Utc> {
+    "2026-03-02T00:00:00Z".parse().unwrap()
+}
+
+impl World {
+    /// Each test has a tenant of its own, so that none shares a budget.
+    async fn new(tenant: &str, records: Vec<Shown>, faults: Faults, more: &str) -> Self {
+        let clock = Arc::new(FixedClock::at(midnight()));
+        let options = Options {
+            clock: clock.clone() as Arc<dyn Clock>,
+            faults,
+            counts: true,
+            ..Options::default()
+        };
+        let graph = GraphStandin::start(records, options).unwrap();
+        let text = format!(
+            "tenant_id = \"{tenant}\"\nendpoint = \"{}\"\nsign_in_types = [\"{HEAD}\"]\nrequests_per_10s = 10000\n\
+             retry_wait = \"1ms\"\nbackfill = \"1d\"\npage_size = 50\n{more}",
+            graph.endpoint()
+        );
+        let section = Section::of("source", "graph", "contoso", text.parse().unwrap());
+        let credential = Arc::new(Given(graph.token().to_owned()));
+        let inner = Graph::with_credential(Settings::read(&section).unwrap(), credential).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("test.db");
+        Self {
+            store: Store::open(&format!("sqlite://{}", file.display())).await.unwrap(),
+            source: Moody { graph: inner, refusal: Mutex::default() },
+            clock,
+            graph,
+            _folder: folder,
+        }
+    }
+
+    /// One walk over the heads that are due, and over what is to be said of coverage.
+    async fn pass(&self) -> Polled {
+        let now = self.clock.now();
+        let poll = Poll {
+            store: &self.store,
+            source: &self.source,
+            now,
+            is_eager: false,
+            stop: &CancellationToken::new(),
+            on_page: &|_, _, _, _| (),
+        };
+        let polled = poll.run().await.unwrap();
+        incidents::watch(&self.store, now).await.unwrap();
+        polled
+    }
+
+    async fn pass_until(&self, until: DateTime<Utc>, step: TimeDelta) {
+        while self.clock.now() < until {
+            self.clock.advance(step);
+            self.pass().await;
+        }
+    }
+
+    fn refuse(&self, sentence: Option<&str>) {
+        *self.source.refusal.lock().unwrap() =
+            sentence.map(|sentence| FetchError::Permanent { sentence: sentence.to_owned() });
+    }
+
+    async fn stored(&self) -> u64 {
+        self.store.tallies().await.unwrap().iter().map(|(_, tally)| tally.stored).sum()
+    }
+}
+
+/// A record each so many minutes, from a day before midnight on, that shows after its delay.
+fn records(count: i64, every: i64, late_minutes: impl Fn(i64) -> i64) -> Vec<Shown> {
+    (0..count)
+        .map(|place| {
+            let at = midnight() - TimeDelta::days(1) + TimeDelta::minutes(place * every);
+            let record = json!({
+                "id": format!("00000000-0000-4000-8000-{place:012}"),
+                "createdDateTime": at.to_rfc3339(),
+                "signInEventTypes": [HEAD],
+                "servicePrincipalId": "2f6c1f8e-58c4-4d3b-9a55-3b0a6f3f2a10",
+                "resourceId": "cfa8b339-82a2-471a-a3c9-0fc0be7a4093",
+                "status": {"errorCode": 0},
+            });
+            Shown::from(record).late(at + TimeDelta::minutes(late_minutes(place)))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn records_that_come_hours_late_are_found_and_how_late_is_known() {
+    // Most come within five minutes, every fiftieth up to six hours late, a few after two days.
+    let late = |place: i64| match place {
+        _ if place % 501 == 500 => 49 * 60,
+        _ if place % 50 == 49 => 60 + (place * 7) % 300,
+        _ => place % 5,
+    };
+    let count = 24 * 60 + 30 * 60;
+    let tenant = "00000000-0000-4000-8000-0000000000c1";
+    // A throttled request would make the test wait a second.
+    let faults = Faults { throttled: 0.0, ..Faults::each(0.02) };
+    let shown = records(count, 1, late);
+    let world = World::new(tenant, shown, faults, "interval = \"10m\"").await;
+    world.pass().await;
+    world.pass_until(midnight() + TimeDelta::hours(30), TimeDelta::minutes(10)).await;
+    assert!(world.stored().await < count.unsigned_abs(), "all came at once, so nothing is tested");
+    world.pass_until(midnight() + TimeDelta::hours(30 + 24 * 5), TimeDelta::minutes(30)).await;
+    assert_eq!(world.stored().await, count.unsigned_abs());
+    assert!(world.graph.mishaps() > 0);
+
+    let coverage = world.store.coverage().await.unwrap();
+    let head = &coverage[0];
+    assert_eq!(head.complete_to, Some(world.clock.now()));
+    assert_eq!(head.begins, Some(midnight() - TimeDelta::days(1)));
+    let (half, most) = (head.lateness.p50_seconds.unwrap(), head.lateness.most_seconds.unwrap());
+    assert!(half <= 15 * 60, "half came within {half} s");
+    assert!(most >= 49 * 3600, "the latest came after {most} s");
+    assert!(head.requests > head.failed_requests && head.failed_requests > 0, "{head:?}");
+    assert!(world.store.gaps().await.unwrap().is_empty());
+    assert!(head.intervals.iter().any(|one| one.settled == Duration::from_hours(72)), "{head:?}");
+}
+
+#[tokio::test]
+async fn a_day_without_the_program_is_a_gap_that_is_filled_and_nobody_is_woken() {
+    let tenant = "00000000-0000-4000-8000-0000000000c2";
+    let world = World::new(tenant, records(72, 60, |_| 2), Faults::default(), "").await;
+    world.pass().await;
+    let left_at = world.clock.now();
+    world.clock.advance(TimeDelta::hours(26));
+    world.pass().await;
+    let gaps = world.store.gaps().await.unwrap();
+    assert_eq!((gaps.len(), gaps[0].state), (1, GapState::Filled), "{gaps:?}");
+    assert_eq!((gaps[0].from, gaps[0].to), (left_at, Some(world.clock.now())));
+    assert_eq!(gaps[0].reason, "");
+    assert!(world.store.incidents().await.unwrap().is_empty());
+    assert_eq!(world.store.coverage().await.unwrap()[0].complete_to, Some(world.clock.now()));
+    assert_eq!(world.stored().await, 24 + 26);
+}
+
+#[tokio::test]
+async fn a_day_of_refusals_is_an_incident_that_ends_when_it_was_read_again() {
+    let tenant = "00000000-0000-4000-8000-0000000000c3";
+    let world = World::new(tenant, records(72, 60, |_| 2), Faults::default(), "").await;
+    world.pass().await;
+    let left_at = world.clock.now();
+    world.refuse(Some("the application lacks `AuditLog.Read.All`: grant it"));
+    world.pass_until(left_at + TimeDelta::minutes(25), TimeDelta::minutes(5)).await;
+    assert!(world.store.incidents().await.unwrap().is_empty(), "it is not stale yet");
+    world.pass_until(left_at + TimeDelta::hours(24), TimeDelta::minutes(20)).await;
+    let incidents = world.store.incidents().await.unwrap();
+    assert_eq!(incidents.len(), 1, "{incidents:?}");
+    assert_eq!(incidents[0].categories, ["coverage"]);
+    assert_eq!((incidents[0].state(), incidents[0].started_at), (IncidentState::Open, left_at));
+    let gaps = world.store.gaps_of(incidents[0].id).await.unwrap();
+    assert_eq!((gaps.len(), gaps[0].state, gaps[0].to), (1, GapState::Open, None));
+    assert!(gaps[0].reason.contains("AuditLog.Read.All"), "{gaps:?}");
+
+    world.refuse(None);
+    world.pass_until(left_at + TimeDelta::hours(25), TimeDelta::minutes(20)).await;
+    let incident = &world.store.incidents().await.unwrap()[0];
+    assert_eq!(incident.state(), IncidentState::Resolved);
+    assert!(incident.resolved_why.as_ref().unwrap().starts_with("read again at"), "{incident:?}");
+    assert_eq!(world.store.gaps().await.unwrap()[0].state, GapState::Filled);
+    assert_eq!(world.stored().await, 24 + 26);
+}
+
+#[tokio::test]
+async fn what_the_source_no_longer_has_is_lost_and_said_to_be() {
+    let tenant = "00000000-0000-4000-8000-0000000000c4";
+    let shown = records(24 * 12, 60, |_| 2);
+    let world = World::new(tenant, shown, Faults::default(), "reach = \"3d\"").await;
+    world.pass().await;
+    let left_at = world.clock.now();
+    world.clock.advance(TimeDelta::days(5));
+    world.refuse(Some("no"));
+    world.pass().await;
+    world.clock.advance(TimeDelta::hours(6));
+    world.pass().await;
+    world.clock.advance(TimeDelta::hours(6));
+    world.refuse(None);
+    world.pass().await;
+    let now = world.clock.now();
+    let gaps = world.store.gaps().await.unwrap();
+    let states: Vec<(GapState, DateTime<Utc>, Option<DateTime<Utc>>)> =
+        gaps.iter().rev().map(|gap| (gap.state, gap.from, gap.to)).collect();
+    let reach = now - TimeDelta::days(3);
+    assert_eq!(
+        states,
+        [(GapState::Lost, left_at, Some(reach)), (GapState::Filled, reach, Some(now)),],
+    );
+    let incidents = world.store.incidents().await.unwrap();
+    assert_eq!(incidents.len(), 1);
+    assert_eq!(incidents[0].state(), IncidentState::Resolved);
+    assert!(incidents[0].resolved_why.as_ref().unwrap().contains("lost for good"));
+    let head = &world.store.coverage().await.unwrap()[0];
+    assert_eq!(head.complete_to, Some(left_at), "what comes after the hole is not complete");
+    assert_eq!(head.intervals.last().unwrap().interval.to, now);
+}
+
+#[tokio::test]
+async fn a_head_that_fails_holds_up_no_other() {
+    let tenant = "00000000-0000-4000-8000-0000000000c5";
+    let world = World::new(tenant, records(24, 60, |_| 2), Faults::default(), "").await;
+    world.refuse(Some("no"));
+    let polled = world.pass().await;
+    assert!(matches!(polled.heads[0].1, HeadRead::Failed { is_permanent: true, .. }), "{polled:?}");
+    world.clock.advance(TimeDelta::seconds(50));
+    let polled = world.pass().await;
+    assert!(
+        matches!(polled.heads[0].1, HeadRead::Waiting { .. }),
+        "asked again too soon: {polled:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_the_source_counts_and_did_not_give_is_read_again_and_what_stays_out_is_shown() {
+    // One record shows after four hours, when neither overlap nor sweep looks; one never does.
+    let late = |place: i64| match place {
+        24 => 4 * 60,
+        26 => 60 * 24 * 365,
+        _ => 2,
+    };
+    let tenant = "00000000-0000-4000-8000-0000000000c6";
+    let more = "interval = \"10m\"\nreconcile = true\nsweeps = []\noverlap = \"10m\"";
+    let world = World::new(tenant, records(36, 60, late), Faults::default(), more).await;
+    world.pass().await;
+    world.pass_until(midnight() + TimeDelta::hours(11), TimeDelta::minutes(10)).await;
+    let head = &world.store.coverage().await.unwrap()[0];
+    assert_eq!((head.missing, world.stored().await), (1, 34), "{head:?}");
+    assert!(head.compared_hours > 24, "{head:?}");
+    let lacking = world.store.lacking("contoso", HEAD).await.unwrap();
+    assert_eq!(lacking[0].hour, midnight() + TimeDelta::hours(2));
+    assert_eq!((lacking.len(), lacking[0].counted, lacking[0].tries), (1, 1, 3));
+}
