@@ -133,7 +133,8 @@ async fn read_to_end(
     }
 }
 
-async fn poll(
+/// Reads what a source has, and says what of it could not be read.
+pub async fn poll(
     app: &App,
     source: &dyn Source,
     is_eager: bool,

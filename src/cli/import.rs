@@ -3,17 +3,21 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use clap::Args as ClapArgs;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::run::stop_on_signal;
-use super::screen::{self, Screen};
-use super::settings::Global;
+use super::screen::{self, Screen, mention};
+use super::settings::{Global, Wrong};
 use crate::app::App;
 use crate::ingest::import::{Import, Imported, import};
+use crate::ingest::poll::HeadRead;
 use crate::pipeline;
+use crate::sources::folder::Folder;
 use crate::store::Tally;
 
 #[derive(Debug, ClapArgs)]
@@ -21,9 +25,14 @@ use crate::store::Tally;
   signinel import sign-ins.json                   a page or an array of Graph, or one object per line
   signinel import insights-logs/ --no-notify      every file of a folder, telling nobody
   az monitor log-analytics query … | signinel import -
+  signinel import --follow /mnt/logs              keep reading what is appended, until Ctrl-C
 
 Forms are recognised: Graph JSON, diagnostic-settings records, Log Analytics JSON and CSV, portal
-exports; each also as gzip. Records that cannot be read are set aside: `signinel rejects list`.")]
+exports; each also as gzip. Records that cannot be read are set aside: `signinel rejects list`.
+
+With --follow, files of records, one a line (.json, .ndjson, .jsonl), are read by their bytes wherever they lie in
+the folder, such as a copy of the hourly blobs that diagnostic settings write. What was read is remembered with its
+records, so that it goes on where it stopped; a file that grows shorter or is made anew is read from its beginning.")]
 pub(super) struct Args {
     /// Files and folders; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
@@ -35,6 +44,12 @@ pub(super) struct Args {
     /// the sources, where they have but one
     #[arg(long, value_name = "TENANT_ID")]
     tenant: Option<String>,
+    /// Keep reading a folder of files to which records are appended, until it is stopped
+    #[arg(long)]
+    follow: bool,
+    /// With --follow: how often the folder is looked at
+    #[arg(long, value_name = "SPAN", default_value = "5s", requires = "follow", value_parser = humantime::parse_duration)]
+    every: Duration,
 }
 
 /// What `--format json` prints.
@@ -53,6 +68,9 @@ pub(super) async fn run(global: &Global, args: Args, screen: &mut Screen) -> any
     let app = global.app().await?;
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
+    if args.follow {
+        return follow(app, &args, &stop).await;
+    }
     let (bar, no_notify) = (screen::spinner(), args.no_notify);
     let on_batch = |tally: &Tally| {
         bar.set_message(format!("{} records read, {} new", tally.read, tally.stored));
@@ -81,6 +99,43 @@ pub(super) async fn run(global: &Global, args: Args, screen: &mut Screen) -> any
         return Ok(());
     }
     anyhow::bail!("{}", imported.unreadable.join("\n"))
+}
+
+/// Reads what is appended to the files of a folder, and evaluates it, until it is stopped.
+async fn follow(app: App, args: &Args, stop: &CancellationToken) -> anyhow::Result<()> {
+    let [root] = args.files.as_slice() else {
+        return Err(Wrong("`--follow` follows one folder; name one".to_owned()).into());
+    };
+    let tenant_id = args.tenant.clone().unwrap_or_else(|| only_tenant(&app));
+    let folder = Folder::new(root, tenant_id, args.every.max(Duration::from_millis(100)));
+    let folder = folder.map_err(|error| {
+        Wrong(format!("`{}` cannot be followed: {error}; name a folder", root.display()))
+    })?;
+    mention(&format!("Following {}, until Ctrl-C", root.display()));
+    let (bar, mut total) = (screen::spinner(), Tally::default());
+    loop {
+        let on_page = |_: &str, _: &str, _: DateTime<Utc>, _: DateTime<Utc>| ();
+        let polled = pipeline::poll(&app, &folder, true, stop, &on_page).await?;
+        total += polled.tally;
+        for (_, read) in &polled.heads {
+            if let HeadRead::Failed { sentence, .. } = read {
+                mention(sentence);
+            }
+        }
+        evaluate(&app, args.no_notify, &bar).await?;
+        bar.set_message(format!("{} records read, {} new", total.read, total.stored));
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep(args.every) => {}
+        }
+    }
+    bar.finish_and_clear();
+    mention(&format!(
+        "{} records read, {} new, {} set aside",
+        total.read, total.stored, total.rejected
+    ));
+    app.store.close().await;
+    Ok(())
 }
 
 /// The tenant that every source is of.

@@ -87,7 +87,7 @@ impl<'a> Growth<'a> {
                 next_attempt_at: Some(now + delta(source.plan().interval)),
                 ..self.head.clone()
             },
-            window: Interval { from, to: now },
+            window: Interval { from: if self.files.is_whole() { from } else { now }, to: now },
             kind: ReadingKind::Head,
             began_at: now,
             ages: source.plan().sweeps.clone(),

@@ -2,6 +2,8 @@
 
 /// Exported files, read as streams.
 pub mod files;
+/// A folder of files that grow, followed.
+pub mod folder;
 /// Microsoft Graph, polled.
 pub mod graph;
 /// Containers of Azure Storage, polled.

@@ -148,6 +148,11 @@ pub trait GrowingFiles: Send + Sync {
         to: DateTime<Utc>,
     ) -> Result<Vec<GrowingFile>, FetchError>;
 
+    /// Whether what it lists is all there is, so that whoever has read it has read that time to its end.
+    fn is_whole(&self) -> bool {
+        true
+    }
+
     /// A piece of a file. `None` when the file, or that piece of it, is no longer there.
     async fn read(
         &self,

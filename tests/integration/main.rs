@@ -24,6 +24,8 @@ mod crash;
 mod detect;
 /// The documents tell what is so.
 mod documents;
+/// A folder that is followed as its files grow.
+mod follow;
 /// A credential that has its token already.
 mod given;
 /// The Graph source against a Graph on loopback.
