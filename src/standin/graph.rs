@@ -31,6 +31,9 @@ pub use super::shelf::Shown;
 /// What Graph's own limit counts over.
 const STRETCH: Duration = Duration::from_secs(10);
 
+/// The wait that a `Retry-After` asks for.
+const REST: Duration = Duration::from_secs(1);
+
 /// A time that no run of the stand-in reaches, so that its tokens hold whatever its clock says.
 const TOKEN_ENDS: &str = "4102444800";
 
@@ -96,6 +99,9 @@ pub(super) struct Shared {
     arrivals: Mutex<VecDeque<Instant>>,
     requests: AtomicUsize,
     violations: AtomicUsize,
+    /// Until when it asked to be left alone.
+    rest_until: Mutex<Option<Instant>>,
+    hasty: AtomicUsize,
     mishaps: AtomicUsize,
 }
 
@@ -119,6 +125,8 @@ impl GraphStandin {
             arrivals: Mutex::default(),
             requests: AtomicUsize::new(0),
             violations: AtomicUsize::new(0),
+            rest_until: Mutex::default(),
+            hasty: AtomicUsize::new(0),
             mishaps: AtomicUsize::new(0),
         });
         let router = Router::new()
@@ -178,6 +186,13 @@ impl Running {
         self.shared.violations.load(Ordering::Relaxed)
     }
 
+    /// Requests that came before the wait was over that a `Retry-After` asked for. With several heads, those that
+    /// were under way when it was said are among them.
+    #[must_use]
+    pub fn hasty(&self) -> usize {
+        self.shared.hasty.load(Ordering::Relaxed)
+    }
+
     /// Requests that went wrong by the schedule.
     #[must_use]
     pub fn mishaps(&self) -> usize {
@@ -200,6 +215,9 @@ async fn sign_ins(
     headers: HeaderMap,
 ) -> Response {
     shared.requests.fetch_add(1, Ordering::Relaxed);
+    if locked(&shared.rest_until).is_some_and(|until| Instant::now() < until) {
+        shared.hasty.fetch_add(1, Ordering::Relaxed);
+    }
     if text(&headers, AUTHORIZATION.as_str()).strip_prefix("Bearer ") != Some(&*shared.token) {
         let (code, message) = ("InvalidAuthenticationToken", "Access token validation failure.");
         return shared.refusal(StatusCode::UNAUTHORIZED, code, message);
@@ -213,8 +231,9 @@ async fn sign_ins(
     }
     match mishap {
         Some(Mishap::Throttled) => {
+            *locked(&shared.rest_until) = Some(Instant::now() + REST);
             let mut response = shared.throttled();
-            response.headers_mut().insert(RETRY_AFTER, 1.into());
+            response.headers_mut().insert(RETRY_AFTER, REST.as_secs().into());
             response
         }
         Some(Mishap::ThrottledSilently) => shared.throttled(),

@@ -34,6 +34,8 @@ mod graph;
 mod hostile;
 /// An evaluator that looks at the whole history at once.
 mod oracle;
+/// Everything that can go wrong, at once.
+mod ordeal;
 /// By file or by poll, in any order and form: the same findings and incidents.
 mod path;
 /// The program, run as a person runs it.
