@@ -5,6 +5,7 @@
 //! group in the order of time (`kinds`); `replay` takes folds up where they were put away.
 
 mod amend;
+mod data;
 mod feeds;
 mod fields;
 mod going_back;
@@ -19,6 +20,7 @@ mod rulebook;
 mod stage;
 mod trial;
 
+pub use data::Dataless;
 pub use fields::Field;
 pub use matching::{CodeClasses, Matcher};
 pub use pass::{Found, Pace};

@@ -8,6 +8,7 @@ use rsigma_parser::{
 };
 use serde::Deserialize;
 
+use super::data::Dataless;
 use super::fields::Field;
 use super::kind_of::{SECOND, kind};
 use super::kinds::{Condition, EventCount, Kind};
@@ -55,6 +56,19 @@ pub enum ExtensionKind {
     Baseline,
 }
 
+impl ExtensionKind {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Streak => "streak",
+            Self::FirstSeen => "first_seen",
+            Self::Ratio => "ratio",
+            Self::Absence => "absence",
+            Self::Baseline => "baseline",
+        }
+    }
+}
+
 /// One of a rule's own tests: so many findings of such events, or whether each event matches.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -84,12 +98,29 @@ pub struct RuleText {
 #[derive(Clone, Debug)]
 pub struct Detection {
     pub name: String,
+    /// Its id, name and title in the file, by which other rules may refer to it, too.
+    pub known_as: Vec<String>,
     pub rule: SigmaRule,
     pub extension: Extension,
-    /// The fields it reads that we have.
+    /// The fields it reads, and those that its filters read.
     pub fields: Vec<Field>,
-    /// The fields it reads that no event of ours has.
-    pub unknown_fields: Vec<String>,
+    /// What it asks of events that they do not tell, a sentence for each; then it is never asked.
+    pub lacks: Vec<String>,
+}
+
+impl Detection {
+    /// As a rule that stands alone and cannot find anything.
+    pub(super) fn dataless(&self) -> Dataless {
+        Dataless {
+            name: self.name.clone(),
+            title: self.rule.title.clone(),
+            level: severity(self.rule.level),
+            category: self.extension.category.clone(),
+            kind: "detection",
+            status: status(self.rule.status),
+            lacks: self.lacks.clone(),
+        }
+    }
 }
 
 /// A field that groups events: the same of all, or one of each counted rule (an alias).
@@ -328,7 +359,7 @@ pub(super) fn severity(level: Option<rsigma_parser::Level>) -> Severity {
     level.map_or(Severity::Informational, |level| level.as_str().parse().unwrap_or_default())
 }
 
-fn status(status: Option<rsigma_parser::Status>) -> &'static str {
+pub(super) fn status(status: Option<rsigma_parser::Status>) -> &'static str {
     match status {
         Some(rsigma_parser::Status::Stable) => "stable",
         Some(rsigma_parser::Status::Test) => "test",

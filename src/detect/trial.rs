@@ -1,6 +1,6 @@
 //! A rule's own tests, walked along the path that real events take: stored, evaluated, read back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use yaml_serde::Value;
@@ -32,7 +32,7 @@ pub async fn try_rules(
     let blocks = book
         .detections
         .values()
-        .filter(|detection| !book.rules.contains_key(&detection.name))
+        .filter(|detection| !book.rules.contains_key(&detection.name) && detection.lacks.is_empty())
         .map(super::rule::standalone);
     for rule in book.rules.values().cloned().chain(blocks) {
         if only.is_some_and(|only| only != rule.name) {
@@ -74,6 +74,7 @@ async fn run(
         detections: book.detections.clone(),
         filters: book.filters.clone(),
         rules: [(rule.name.clone(), rule.clone())].into(),
+        dataless: BTreeMap::new(),
     };
     let matcher = match Matcher::new(&alone, codes.clone()) {
         Ok(matcher) => matcher,

@@ -30,6 +30,8 @@ mod path;
 mod program;
 /// Every rule file is complete, and passes its own tests.
 mod rules;
+/// SigmaHQ's rules load as they are.
+mod sigmahq;
 /// When silence is an incident.
 mod silence;
 /// What is told arrives: at a real mail server, and at the reference verifier of Standard Webhooks.
