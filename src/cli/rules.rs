@@ -29,6 +29,8 @@ pub(super) enum Command {
         /// Only this rule
         name: Option<String>,
     },
+    /// Why a rule did or did not match a sign-in, field by field, and how near a finding was
+    Explain(super::explain::Args),
 }
 
 #[derive(Serialize)]
@@ -45,6 +47,7 @@ pub(super) async fn run(
     match command {
         Command::List => list(global, screen),
         Command::Check { dir } => check(global, dir, screen),
+        Command::Explain(args) => super::explain::run(global, args, screen).await,
         Command::Test { name } => test(global, name.as_deref(), screen).await,
     }
 }

@@ -6,6 +6,7 @@
 
 mod amend;
 mod data;
+mod explain;
 mod feeds;
 mod fields;
 mod going_back;
@@ -18,13 +19,17 @@ mod replay;
 mod rule;
 mod rulebook;
 mod stage;
+mod traced;
 mod trial;
 
 pub use data::Dataless;
+pub use explain::{ExplainError, Explanation, Folded, GroupValue, InGroup, Judged, Told, explain};
 pub use fields::Field;
+pub use kinds::{Measure, Standing};
 pub use matching::{CodeClasses, Matcher};
 pub use pass::{Found, Pace};
 pub use rule::{Detection, Rule, RuleText};
 pub use rulebook::{RuleFault, Rulebook};
 pub use stage::Detector;
+pub use traced::{Asked, Node};
 pub use trial::{TrialFault, try_rules};

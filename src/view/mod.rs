@@ -1,5 +1,6 @@
 //! What a person sees: an incident, its timeline and the lists, in every form there is.
 
+mod explained;
 mod growth;
 mod lists;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub mod markdown;
 /// For a terminal.
 pub mod text;
 
+pub use explained::explained;
 pub use json::IncidentRow;
 pub use lists::{DeliveryRow, RuleRow, rules};
 pub use phrase::{clean, moment};

@@ -136,7 +136,7 @@ const DETECTIONS: &[[&str; 2]] = &[
     ["one", "resourceId: r-1"],
 ];
 
-fn rulebook() -> Rulebook {
+pub(crate) fn rulebook() -> Rulebook {
     let detections = DETECTIONS.iter().map(|[name, wanted]| {
         let text = format!(
             "title: {name}\nlogsource: {{product: azure, service: signinlogs}}\ndetection:\n  it:\n    \

@@ -16,6 +16,8 @@ mod crash;
 mod detect;
 /// The documents tell what is so.
 mod documents;
+/// Why a rule did or did not match.
+mod explain;
 /// A credential that has its token already.
 mod given;
 /// The Graph source against a Graph on loopback.
