@@ -44,6 +44,8 @@ pub struct Explanation {
     pub identity: String,
     /// Whether any detection that counts for it matched.
     pub counts: bool,
+    /// The rules whose findings it counts in place of events; then they are to be asked.
+    pub counts_findings_of: Vec<String>,
     /// What of its data does not come; then nothing was asked.
     pub without_data: Vec<String>,
     /// Whether nothing else was known than this record.
@@ -126,6 +128,7 @@ pub async fn explain(
         at: time(row.created_at),
         identity: identity.unwrap_or_default(),
         counts: false,
+        counts_findings_of: Vec::new(),
         without_data: Vec::new(),
         is_one_record: false,
         detections: Vec::new(),
@@ -142,6 +145,10 @@ pub async fn explain(
     };
     explanation.title.clone_from(&rule.text.title);
     (explanation.level, explanation.kind) = (rule.level, rule.kind_name());
+    if rule.depth > 0 {
+        explanation.counts_findings_of = rule.counted;
+        return Ok(explanation);
+    }
     let mut asked = Asked::new(book, codes, rule)?;
     explanation.detections = asked.judge(book, row, &names)?;
     let mut hits = Vec::new();

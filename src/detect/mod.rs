@@ -5,6 +5,7 @@
 //! group in the order of time (`kinds`); `replay` takes folds up where they were put away.
 
 mod amend;
+mod chained;
 mod data;
 mod explain;
 mod feeds;

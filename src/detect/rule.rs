@@ -162,6 +162,10 @@ pub struct Rule {
     pub value: Option<Field>,
     pub text: RuleText,
     pub tests: Vec<RuleTest>,
+    /// 0 where it counts events; where it counts findings of other rules, one more than the deepest of those.
+    pub depth: usize,
+    /// Only other rules count what it finds; nobody is told of it.
+    pub is_quiet: bool,
     /// Changes whenever something changes that decides what it finds.
     pub fingerprint: String,
 }
@@ -224,6 +228,8 @@ pub(super) fn correlation(
             value,
             text,
             tests: extension.tests.clone(),
+            depth: 0,
+            is_quiet: false,
             fingerprint: String::new(),
         }),
         _ => Err(faults),
@@ -289,6 +295,8 @@ pub(super) fn standalone(detection: &Detection) -> Rule {
             tags: rule.tags.clone(),
         },
         tests: detection.extension.tests.clone(),
+        depth: 0,
+        is_quiet: false,
         fingerprint: String::new(),
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use include_dir::{Dir, include_dir};
 use rsigma_parser::{CorrelationRule, FilterRule, FilterRuleTarget, SigmaRule, parse_sigma_yaml};
 
+use super::chained;
 use super::data::{self, Dataless};
 use super::rule::{self, Detection, Extension, Rule};
 use crate::model::EventId;
@@ -133,6 +134,12 @@ struct Correlation {
 }
 
 impl Correlation {
+    fn is_known_as(&self, reference: &str) -> bool {
+        let Self { name, rule, .. } = self;
+        let known_as = [Some(name), rule.id.as_ref(), rule.name.as_ref(), Some(&rule.title)];
+        known_as.into_iter().flatten().any(|known| known == reference)
+    }
+
     /// Every rule it names.
     fn references(&self) -> impl Iterator<Item = &String> {
         let ours = &self.extension;
@@ -244,6 +251,8 @@ impl Reading {
                 self.book.dataless.insert(detection.name.clone(), dataless);
             }
         }
+        let files = correlations.iter().map(|it| (it.name.as_str(), it.file.as_path())).collect();
+        self.faults.extend(chained::link(&mut self.book, &files, &generated));
         self.book.print_fingers();
         if self.faults.is_empty() { Ok(self.book) } else { Err(self.faults) }
     }
@@ -255,8 +264,10 @@ impl Reading {
             if let Some(detection) = self.book.resolve(reference) {
                 reference.clone_from(&detection.name);
             } else {
-                let is_correlation = correlations.iter().any(|other| other.name == *reference);
-                self.fault(file, nowhere(reference, is_correlation));
+                match correlations.iter().find(|other| other.is_known_as(reference)) {
+                    Some(other) => reference.clone_from(&other.name),
+                    None => self.fault(file, nowhere(reference)),
+                }
             }
         }
     }
@@ -324,7 +335,7 @@ impl Reading {
                 for reference in &mut *references {
                     match self.book.resolve(reference).map(|detection| detection.name.clone()) {
                         Some(name) => *reference = name,
-                        None => self.fault(&file, nowhere(reference, false)),
+                        None => self.fault(&file, nowhere(reference)),
                     }
                 }
                 meant.clone_from(references);
@@ -343,19 +354,26 @@ impl Rulebook {
     /// Gives every rule the digest of all that decides what it finds.
     fn print_fingers(&mut self) {
         let filters: Vec<String> = self.filters.iter().map(filter_text).collect();
-        for rule in self.rules.values_mut() {
+        let mut rules: Vec<&mut Rule> = self.rules.values_mut().collect();
+        rules.sort_by_key(|rule| rule.depth);
+        let mut fingers = BTreeMap::<String, String>::new();
+        for rule in rules {
             let lists = [&rule.counted, &rule.broken_by, &rule.learn_from, &rule.of];
             let mut text = format!(
                 "{SEMANTICS} {:?} {:?} {:?} {lists:?} {filters:?}",
                 rule.kind, rule.group_by, rule.value
             );
             for name in rule.references() {
-                let Some(detection) = self.detections.get(name) else { continue };
+                let Some(detection) = self.detections.get(name) else {
+                    write!(text, " {:?}", fingers.get(name)).expect("a string takes everything");
+                    continue;
+                };
                 let named: BTreeMap<_, _> = detection.rule.detection.named.iter().collect();
                 write!(text, " {named:?} {:?}", detection.rule.detection.conditions)
                     .expect("a string takes everything");
             }
             rule.fingerprint = EventId::digest(text.as_bytes()).to_string();
+            fingers.insert(rule.name.clone(), rule.fingerprint.clone());
         }
     }
 }
@@ -367,13 +385,7 @@ fn filter_text(filter: &FilterRule) -> String {
     format!("{:?} {source:?} {named:?} {:?}", filter.rules, filter.detection.conditions)
 }
 
-/// What is said of a reference that leads to no detection.
-fn nowhere(reference: &str, is_correlation: bool) -> String {
-    if is_correlation {
-        format!(
-            "refers to `{reference}`, which is a correlation itself: name the detection rules it is of"
-        )
-    } else {
-        format!("refers to `{reference}`, and there is no such detection rule")
-    }
+/// What is said of a reference that leads to no rule.
+fn nowhere(reference: &str) -> String {
+    format!("refers to `{reference}`, and there is no such detection rule or correlation")
 }

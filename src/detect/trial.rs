@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, TimeDelta, Utc};
 use yaml_serde::Value;
 
+use super::chained::with_inner;
 use super::matching::{CodeClasses, Matcher};
 use super::rule::{Rule, RuleTest};
 use super::rulebook::Rulebook;
@@ -73,7 +74,7 @@ async fn run(
     let alone = Rulebook {
         detections: book.detections.clone(),
         filters: book.filters.clone(),
-        rules: [(rule.name.clone(), rule.clone())].into(),
+        rules: with_inner(book, rule),
         dataless: BTreeMap::new(),
     };
     let matcher = match Matcher::new(&alone, codes.clone()) {
@@ -97,7 +98,8 @@ async fn run(
         store.add(("trial", "trial"), fetched, None, now).await?;
         detector.run(&store, now, |_| ()).await?;
     }
-    let found = store.findings_in_force().await?;
+    let mut found = store.findings_in_force().await?;
+    found.retain(|finding| finding.rule == rule.name);
     let seen: u64 = found.iter().map(|finding| finding.draft.event_count).sum();
     store.close().await;
     Ok(match (test.finds, test.matches) {

@@ -171,7 +171,7 @@ pub async fn take_findings(
         "select f.id, f.started_at, f.first_event, f.detected_at, f.last_at, f.last_event, f.event_count, \
          f.evidence, f.unconfirmed, r.name, f.incident_id, f.found_at, f.amended_at \
          from groups g join findings f on f.group_id = g.id join rules r on r.id = f.rule_id \
-         where g.{column} = $1 and f.withdrawn_at is null order by f.started_at, r.name, f.id"
+         where g.{column} = $1 and f.withdrawn_at is null and f.ungrouped < 2 order by f.started_at, r.name, f.id"
     )))
     .bind(id)
     .fetch_all(&mut **writing)

@@ -21,6 +21,9 @@ pub mod incidents;
 /// How far folds have come.
 pub mod checkpoints;
 
+/// Findings that rules count.
+pub mod counted;
+
 /// Findings and how they changed.
 pub mod feeds;
 pub mod findings;

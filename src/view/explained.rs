@@ -16,6 +16,11 @@ pub fn explained(explanation: &Explanation) -> String {
         lines.push(format!("The rule is without data and was not asked: {lacks}."));
         return lines.join("\n") + "\n";
     }
+    if !explanation.counts_findings_of.is_empty() {
+        let inner = explanation.counts_findings_of.join("`, `");
+        lines.push(format!("The rule counts what others find, not sign-ins; ask of `{inner}`."));
+        return lines.join("\n") + "\n";
+    }
     lines.push(verdict(explanation).to_owned());
     for judged in &explanation.detections {
         detection(judged, &mut lines);

@@ -258,6 +258,10 @@ async fn every_finding_is_explained_by_the_event_that_it_was_detected_at() {
         let told = explain((&book, &codes), rule, (&store, &row)).await.unwrap();
         let folds = || told.groups.iter().filter_map(|group| group.fold.as_ref());
         let detected = DateTime::from_timestamp_micros(draft.detected_at).unwrap();
+        if book.rules[rule].depth > 0 {
+            assert_eq!(told.counts_findings_of, book.rules[rule].counted);
+            continue;
+        }
         if rule == "silence" {
             // It is found where nothing comes; the event before says until when.
             assert!(folds().any(|fold| fold.due_at == Some(detected)), "{rule} {draft:?}");

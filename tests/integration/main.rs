@@ -4,6 +4,8 @@
 
 /// The house holds the order that `src/lib.rs` shows.
 mod architecture;
+/// Rules that count what others find.
+mod chained;
 /// Every command helps, and ends well when its reader goes away.
 mod commands;
 /// Published records, where they are at hand.
