@@ -296,13 +296,15 @@ impl Asked {
                 matcher.hits(other, &names, &mut hits);
                 let Some(hit) = hit_of(matcher, &hits, other, &names, group) else { continue };
                 let occurrence = matcher.occurrence(hit, other, &names);
-                let (before, mut closed) = (state.clone(), Vec::new());
-                kind.step(&mut state, &occurrence, &mut closed);
+                let mut closed = Vec::new();
                 events += 1;
                 counted.extend((hit.role == Role::Counted).then_some(other.created_at));
                 if other.key() < row.key() {
+                    kind.step(&mut state, &occurrence, &mut closed);
                     continue;
                 }
+                let before = state.clone();
+                kind.step(&mut state, &occurrence, &mut closed);
                 let standing = kind.standing((&before, &state), &occurrence, &self.rule.counted);
                 let mut folded = folded(&kind.open(&state), &closed, row, standing);
                 let is_in =

@@ -186,25 +186,20 @@ impl Field {
             Some(begin) if begin.eq_ignore_ascii_case(path) => &name[path.len()..],
             _ => name,
         });
-        Self::ALL
-            .iter()
-            .find(|(_, names)| names.iter().any(|known| is_alike(known, name)))
-            .map(|(field, _)| *field)
+        let find = |name: &str| {
+            let is_it = |known: &&str| known.eq_ignore_ascii_case(name);
+            Self::ALL.iter().find(|(_, names)| names.iter().any(|known| is_it(&known)))
+        };
+        let spelt_otherwise = || {
+            let has_signs = name.contains(['_', '/']);
+            has_signs.then(|| find(&name.replace('_', "").replace('/', "."))).flatten()
+        };
+        find(name).or_else(spelt_otherwise).map(|(field, _)| *field)
     }
 }
 
 /// Where the values of a sign-in stand in records, from without to within.
 const PATHS: [&str; 3] = ["azure.signinlogs.", "SigninLogs.", "properties."];
-
-fn is_alike(known: &str, name: &str) -> bool {
-    if known.len() == name.len() && known.eq_ignore_ascii_case(name) {
-        return true;
-    }
-    let letters = name.bytes().filter(|letter| *letter != b'_');
-    letters
-        .map(|letter| if letter == b'/' { b'.' } else { letter.to_ascii_lowercase() })
-        .eq(known.bytes().map(|letter| letter.to_ascii_lowercase()))
-}
 
 /// The category of diagnostic settings that a type of sign-in comes by.
 fn category(sign_in_type: &str) -> &'static str {

@@ -8,6 +8,9 @@ use super::findings::{NewGroup, stored_finding};
 use super::{StoreError, Writing};
 use crate::model::Draft;
 
+/// Numbers that a statement names.
+const AT_ONCE: usize = 500;
+
 /// A finding that other rules count, with its rule and group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CountedFinding {
@@ -16,7 +19,7 @@ pub struct CountedFinding {
     pub draft: Draft,
 }
 
-/// The findings in force of some rules; of groups of these identities, or of all. Their order says nothing.
+/// The findings in force of some rules: those of groups of these identities, and maybe more; or all. Their order says nothing.
 pub async fn findings_of_rules(
     writing: &mut Writing,
     rule_ids: &[i64],
@@ -29,7 +32,8 @@ pub async fn findings_of_rules(
          where f.withdrawn_at is null and f.rule_id in ({})",
         among(rule_ids)
     );
-    if let Some(identities) = identities {
+    // Of so many, most are of them anyway.
+    if let Some(identities) = identities.filter(|identities| identities.len() <= AT_ONCE) {
         sql += " and f.group_id in (select id from groups where identity_id in (";
         sql += &among(identities);
         sql += "))";
@@ -51,11 +55,16 @@ pub async fn groups_of(
     writing: &mut Writing,
     numbers: &[i64],
 ) -> Result<Vec<(i64, NewGroup)>, StoreError> {
-    let sql = format!("select id, key, identity_id from groups where id in ({})", among(numbers));
-    let rows: Vec<(i64, String, Option<i64>)> =
-        sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut **writing).await?;
-    let group = |(id, key, identity_id)| (id, NewGroup { key, identity_id });
-    Ok(rows.into_iter().map(group).collect())
+    let mut groups = Vec::with_capacity(numbers.len());
+    for numbers in numbers.chunks(AT_ONCE) {
+        let sql =
+            format!("select id, key, identity_id from groups where id in ({})", among(numbers));
+        let rows: Vec<(i64, String, Option<i64>)> =
+            sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut **writing).await?;
+        let group = |(id, key, identity_id)| (id, NewGroup { key, identity_id });
+        groups.extend(rows.into_iter().map(group));
+    }
+    Ok(groups)
 }
 
 fn among(numbers: &[i64]) -> String {
