@@ -188,7 +188,7 @@ impl Field {
         });
         let find = |name: &str| {
             let is_it = |known: &&str| known.eq_ignore_ascii_case(name);
-            Self::ALL.iter().find(|(_, names)| names.iter().any(|known| is_it(&known)))
+            Self::ALL.iter().find(|(_, names)| names.iter().any(|known| is_it(known)))
         };
         let spelt_otherwise = || {
             let has_signs = name.contains(['_', '/']);
