@@ -187,8 +187,8 @@ impl Field {
             _ => name,
         });
         let find = |name: &str| {
-            let is_it = |known: &&str| known.eq_ignore_ascii_case(name);
-            Self::ALL.iter().find(|(_, names)| names.iter().any(|known| is_it(known)))
+            let is_among = |names: &[&str]| names.iter().any(|it| it.eq_ignore_ascii_case(name));
+            Self::ALL.iter().find(|(_, names)| is_among(names))
         };
         let spelt_otherwise = || {
             let has_signs = name.contains(['_', '/']);
