@@ -114,9 +114,13 @@ fn rules(global: &Global, round: &mut Round) {
             round.add(
                 "rules",
                 Ok(format!(
-                    "{} rules and {} error codes, {origin}",
+                    "{} rules and {} error codes, {origin}{}",
                     rulebook.rules.len(),
-                    catalogue.entries().count()
+                    catalogue.entries().count(),
+                    match rulebook.dataless.len() {
+                        0 => String::new(),
+                        more => format!("; {more} more rules are without data (`signinel rules check`)"),
+                    }
                 )),
             );
         }

@@ -7,6 +7,7 @@ mod deliveries;
 mod demo;
 mod doctor;
 mod events;
+mod explain;
 mod identities;
 mod import;
 mod incidents;

@@ -1,5 +1,6 @@
 //! `signinel rules`: what is looked for; whether the files are right, and do what their tests say.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -28,6 +29,8 @@ pub(super) enum Command {
         /// Only this rule
         name: Option<String>,
     },
+    /// Why a rule did or did not match a sign-in, field by field, and how near a finding was
+    Explain(super::explain::Args),
 }
 
 #[derive(Serialize)]
@@ -44,6 +47,7 @@ pub(super) async fn run(
     match command {
         Command::List => list(global, screen),
         Command::Check { dir } => check(global, dir, screen),
+        Command::Explain(args) => super::explain::run(global, args, screen).await,
         Command::Test { name } => test(global, name.as_deref(), screen).await,
     }
 }
@@ -59,16 +63,30 @@ fn check(global: &Global, dir: Option<PathBuf>, screen: &mut Screen) -> anyhow::
     let rulebook = app::read_rules(folder.as_deref())?;
     let catalogue = app::read_catalogue(folder.as_deref())?;
     Matcher::new(&rulebook, catalogue.classes()).map_err(BuildError::Rules)?;
-    let Rulebook { detections, filters, rules } = &rulebook;
+    let Rulebook { detections, filters, rules, dataless } = &rulebook;
     if global.is_json() {
-        return screen.json(&serde_json::json!({"rules": rules.len(), "detections": detections.len(), "filters": filters.len(), "faults": []}));
+        let without_data: Vec<_> = dataless
+            .values()
+            .map(|rule| serde_json::json!({"name": rule.name, "lacks": rule.lacks}))
+            .collect();
+        return screen.json(&serde_json::json!({
+            "rules": rules.len(), "detections": detections.len(), "filters": filters.len(),
+            "without_data": without_data, "faults": [],
+        }));
     }
-    screen.text(&format!(
-        "{} rules, {} detections, {} filters: no fault",
+    let mut text = format!(
+        "{} rules, {} detections, {} filters: no fault\n",
         rules.len(),
         detections.len(),
         filters.len()
-    ))
+    );
+    if !dataless.is_empty() {
+        writeln!(text, "{} more find nothing, for want of data:", dataless.len())?;
+    }
+    for rule in dataless.values() {
+        writeln!(text, "  {}: {}", rule.name, rule.lacks.join("; "))?;
+    }
+    screen.text(&text)
 }
 
 async fn test(global: &Global, name: Option<&str>, screen: &mut Screen) -> anyhow::Result<()> {

@@ -1,14 +1,14 @@
 //! The fields that rules may name, and where in an event each is found.
 //!
-//! A field has the name it has in Graph's `signIn`; the column of the Log Analytics tables means the
-//! same. `identity`, `resource`, `address`, `outcome`, `errorClass` and `errorKnown` are ours.
+//! A field has the name it has in Graph's `signIn`; the column of the Log Analytics tables, the path in
+//! a diagnostic-settings record and Elastic's name mean the same. `identity`, `resource`, `address`, `outcome`, `errorClass` and `errorKnown` are ours.
 
 use std::borrow::Cow;
 
 use rsigma_eval::event::{Event, EventValue};
 use serde_json::Value;
 
-use crate::model::{Facet, Resource};
+use crate::model::{Facet, Resource, SignInType};
 use crate::store::{EventRow, KnownIdentity, Names};
 
 /// The part of an event that a field is read from. All but [`Part::Own`] repeat from event to event,
@@ -152,15 +152,16 @@ fields! {
     AppOwnerTenantId Facet ["appOwnerTenantId"] |seen| Cow::Borrowed(&seen.facet.app_owner_tenant_id);
     MsiType Facet ["managedServiceIdentity.msiType"] |seen| Cow::Borrowed(&seen.facet.msi_type);
     UserAgent Facet ["userAgent"] |seen| Cow::Borrowed(&seen.facet.user_agent);
-    Country Facet ["location.countryOrRegion", "country"] |seen| Cow::Borrowed(&seen.facet.country);
+    Category Facet ["category"] |seen| Cow::Borrowed(category(&seen.facet.sign_in_type));
+    Country Facet ["location.countryOrRegion", "LocationDetails.countryOrRegion", "Location", "country"] |seen| Cow::Borrowed(&seen.facet.country);
     AutonomousSystemNumber Facet ["autonomousSystemNumber"] |seen| Cow::Borrowed(&seen.facet.autonomous_system_number);
-    FailureReason Facet ["status.failureReason", "ResultDescription"] |seen| Cow::Borrowed(&seen.facet.failure_reason);
-    ErrorCode Code ["status.errorCode", "ResultType"] |seen| Cow::Owned(seen.row.error_code.to_string());
-    Outcome Code ["outcome"] |seen| Cow::Borrowed(if seen.row.error_code == 0 { "success" } else { "failure" });
+    FailureReason Facet ["status.failureReason", "ResultDescription", "failureReason"] |seen| Cow::Borrowed(&seen.facet.failure_reason);
+    ErrorCode Code ["status.errorCode", "ResultType", "errorCode"] |seen| Cow::Owned(seen.row.error_code.to_string());
+    Outcome Code ["outcome", "Status"] |seen| Cow::Borrowed(if seen.row.error_code == 0 { "success" } else { "failure" });
     ErrorClass Code ["errorClass"] |seen| Cow::Borrowed(seen.code.class);
     ErrorKnown Code ["errorKnown"] |seen| Cow::Borrowed(if seen.code.known { "true" } else { "false" });
-    Address Address ["address", "ipAddress"] |seen| Cow::Borrowed(seen.address);
-    User User ["userPrincipalName", "userId"] |seen| Cow::Borrowed(seen.user);
+    Address Address ["address", "ipAddress", "callerIpAddress"] |seen| Cow::Borrowed(seen.address);
+    User User ["userPrincipalName", "userId", "Username"] |seen| Cow::Borrowed(seen.user);
     Id Own ["id"] |seen| Cow::Owned(seen.row.id.to_string());
 }
 
@@ -177,13 +178,38 @@ impl Field {
         matches!(self, Self::ErrorCode | Self::AutonomousSystemNumber)
     }
 
-    /// The field of a name as rules write it; letters' case does not matter, as in Log Analytics.
+    /// The field of a name as rules write it: letters' case, `_` in words and `/` between them do not
+    /// matter, nor does the path to where it stands in a record.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|(_, names)| names.iter().any(|known| known.eq_ignore_ascii_case(name)))
-            .map(|(field, _)| *field)
+        let name = PATHS.iter().fold(name, |name, path| match name.get(..path.len()) {
+            Some(begin) if begin.eq_ignore_ascii_case(path) => &name[path.len()..],
+            _ => name,
+        });
+        let find = |name: &str| {
+            let is_among = |names: &[&str]| names.iter().any(|it| it.eq_ignore_ascii_case(name));
+            Self::ALL.iter().find(|(_, names)| is_among(names))
+        };
+        let spelt_otherwise = || {
+            let has_signs = name.contains(['_', '/']);
+            has_signs.then(|| find(&name.replace('_', "").replace('/', "."))).flatten()
+        };
+        find(name).or_else(spelt_otherwise).map(|(field, _)| *field)
+    }
+}
+
+/// Where the values of a sign-in stand in records, from without to within.
+const PATHS: [&str; 3] = ["azure.signinlogs.", "SigninLogs.", "properties."];
+
+/// The category of diagnostic settings that a type of sign-in comes by.
+fn category(sign_in_type: &str) -> &'static str {
+    match sign_in_type.parse() {
+        Ok(SignInType::ManagedIdentity) => "ManagedIdentitySignInLogs",
+        Ok(SignInType::ServicePrincipal) => "ServicePrincipalSignInLogs",
+        Ok(SignInType::NonInteractiveUser) => "NonInteractiveUserSignInLogs",
+        Ok(SignInType::InteractiveUser) => "SignInLogs",
+        Ok(SignInType::MicrosoftServicePrincipal) => "MicrosoftServicePrincipalSignInLogs",
+        Err(_) => "",
     }
 }
 

@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_correlation_of_a_correlation_is_told_apart_from_a_slip() {
+    fn a_correlation_of_itself_is_told_apart_from_a_slip() {
         let text = "title: r\ncorrelation:\n  type: event_count\n  rules: [NAME]\n  group-by: [identity]\n  \
                     timespan: 1h\n  condition: {gte: 2}\n";
         let of = |name: &str| {
@@ -293,8 +293,49 @@ mod tests {
             let faults = Rulebook::read(&[file]).unwrap_err();
             faults.iter().map(ToString::to_string).collect::<String>()
         };
-        assert!(of("r").contains("`r`, which is a correlation itself"));
+        assert!(of("r").contains("in a circle"));
         assert!(of("s").contains("no such detection rule"));
+    }
+
+    #[test]
+    fn findings_are_counted_by_what_they_have() {
+        let of = |inner: &str, outer: &str| {
+            let text = |rules: &str, more: &str| {
+                format!(
+                    "title: r\ncorrelation:\n  type: event_count\n  rules: [{rules}]\n  timespan: 1h\n  \
+                     condition: {{gte: 2}}\n  {more}\n"
+                )
+            };
+            let outer = outer.split_once('|').unwrap();
+            let files = [
+                ("one", DETECTION.to_owned()),
+                ("inner", text("one", inner)),
+                ("outer", text(outer.0, outer.1)),
+            ];
+            let read = Rulebook::read(
+                &files.map(|(name, text)| (PathBuf::from(format!("{name}.yml")), text)),
+            );
+            match read {
+                Ok(book) => {
+                    assert!(book.rules["inner"].is_quiet != outer.1.contains("generate"));
+                    String::new()
+                }
+                Err(faults) => faults.iter().map(ToString::to_string).collect(),
+            }
+        };
+        let by_both = "group-by: [identity, resource]";
+        assert_eq!(of(by_both, "inner|group-by: [identity]"), "");
+        assert_eq!(of(by_both, "inner|group-by: [tenantId]\n  generate: true"), "");
+        assert!(
+            of(by_both, "inner|group-by: [appId]").contains("`appId` is no value of what `inner`")
+        );
+        assert!(
+            of(by_both, "inner, one|group-by: [identity]").contains("both detection rules and")
+        );
+        assert!(
+            of(by_both, "inner|group-by: [identity]\nsigninel: {kind: streak}")
+                .contains("`kind: streak` is of events")
+        );
     }
 
     #[test]

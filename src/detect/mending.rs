@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(rules, before);
         assert_eq!(
             faults,
-            ["many.yml: line 4: refers to `one`, and there is no such detection rule"]
+            ["many.yml: line 4: refers to `one`, and there is no such detection rule or correlation"]
         );
     }
 

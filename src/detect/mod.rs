@@ -5,6 +5,9 @@
 //! group in the order of time (`kinds`); `replay` takes folds up where they were put away.
 
 mod amend;
+mod chained;
+mod data;
+mod explain;
 mod feeds;
 mod fields;
 mod going_back;
@@ -21,9 +24,13 @@ mod rulebook;
 mod stage;
 mod text;
 mod touched;
+mod traced;
 mod trial;
 
+pub use data::Dataless;
+pub use explain::{ExplainError, Explanation, Folded, GroupValue, InGroup, Judged, Told, explain};
 pub use fields::Field;
+pub use kinds::{Measure, Standing};
 pub use matching::{CodeClasses, Matcher};
 pub use mending::{Mended, RuleFiles};
 pub use pass::{Found, Pace};
@@ -31,4 +38,5 @@ pub use rule::{Detection, Rule};
 pub use rulebook::{RuleFault, Rulebook};
 pub use stage::Detector;
 pub use text::RuleText;
+pub use traced::{Asked, Node};
 pub use trial::{TrialFault, try_rules};

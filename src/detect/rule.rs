@@ -8,10 +8,11 @@ use rsigma_parser::{
 };
 use serde::Deserialize;
 
+use super::data::Dataless;
 use super::fields::Field;
 use super::kind_of::{SECOND, kind};
 use super::kinds::{Condition, EventCount, Kind};
-use super::text::RuleText;
+use super::text::{self, RuleText};
 use crate::model::{RuleFacts, Severity};
 
 /// What is under `signinel:` in a rule file.
@@ -63,6 +64,22 @@ pub enum ExtensionKind {
     Rhythm,
 }
 
+impl ExtensionKind {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Streak => "streak",
+            Self::FirstSeen => "first_seen",
+            Self::Ratio => "ratio",
+            Self::Absence => "absence",
+            Self::Baseline => "baseline",
+            Self::Newcomer => "newcomer",
+            Self::Awakening => "awakening",
+            Self::Rhythm => "rhythm",
+        }
+    }
+}
+
 /// One of a rule's own tests: so many findings of such events, or whether each event matches.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,12 +95,29 @@ pub struct RuleTest {
 #[derive(Clone, Debug)]
 pub struct Detection {
     pub name: String,
+    /// Its id, name and title in the file, by which other rules may refer to it, too.
+    pub known_as: Vec<String>,
     pub rule: SigmaRule,
     pub extension: Extension,
-    /// The fields it reads that we have.
+    /// The fields it reads, and those that its filters read.
     pub fields: Vec<Field>,
-    /// The fields it reads that no event of ours has.
-    pub unknown_fields: Vec<String>,
+    /// What it asks of events that they do not tell, a sentence for each; then it is never asked.
+    pub lacks: Vec<String>,
+}
+
+impl Detection {
+    /// As a rule that stands alone and cannot find anything.
+    pub(super) fn dataless(&self) -> Dataless {
+        Dataless {
+            name: self.name.clone(),
+            title: self.rule.title.clone(),
+            level: severity(self.rule.level),
+            category: self.extension.category.clone(),
+            kind: "detection",
+            status: text::status(self.rule.status),
+            lacks: self.lacks.clone(),
+        }
+    }
 }
 
 /// A field that groups events: the same of all, or one of each counted rule (an alias).
@@ -131,6 +165,10 @@ pub struct Rule {
     pub tests: Vec<RuleTest>,
     /// Evaluated and shown, and never told.
     pub is_shadow: bool,
+    /// 0 where it counts events; where it counts findings of other rules, one more than the deepest of those.
+    pub depth: usize,
+    /// Only other rules count what it finds; nobody is told of it.
+    pub is_quiet: bool,
     /// Changes whenever something changes that decides what it finds.
     pub fingerprint: String,
 }
@@ -199,6 +237,8 @@ pub(super) fn correlation(
             text,
             tests: extension.tests.clone(),
             is_shadow: rule.status == Some(Status::Experimental),
+            depth: 0,
+            is_quiet: false,
             fingerprint: String::new(),
         }),
         _ => Err(faults),
@@ -270,6 +310,8 @@ pub(super) fn standalone(detection: &Detection) -> Rule {
         },
         tests: detection.extension.tests.clone(),
         is_shadow: rule.status == Some(Status::Experimental),
+        depth: 0,
+        is_quiet: false,
         fingerprint: String::new(),
     }
 }

@@ -6,10 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
-use rsigma_parser::{Detection as Tree, FilterRule, parse_sigma_yaml};
+use rsigma_parser::{CorrelationRule, FilterRule, FilterRuleTarget, SigmaRule, parse_sigma_yaml};
 
-use super::fields::Field;
-use super::rule::{self, Detection, Rule};
+use super::chained;
+use super::data::{self, Dataless};
+use super::rule::{self, Detection, Extension, Rule};
+use super::text;
 use crate::model::{EventId, RuleFacts};
 
 /// The rules that come with the program.
@@ -35,6 +37,8 @@ pub struct Rulebook {
     pub detections: BTreeMap<String, Detection>,
     pub filters: Vec<FilterRule>,
     pub rules: BTreeMap<String, Rule>,
+    /// Rules over data that does not come: read, shown, and in none of the above.
+    pub dataless: BTreeMap<String, Dataless>,
 }
 
 impl Rulebook {
@@ -105,13 +109,12 @@ impl Rulebook {
         unknown
     }
 
-    /// The name a correlation means: a rule may be referred to by name, id or title.
+    /// The name a correlation or a filter means: a rule may be referred to by name, id or title.
     fn resolve(&self, reference: &str) -> Option<&Detection> {
         self.detections.get(reference).or_else(|| {
-            self.detections.values().find(|detection| {
-                detection.rule.id.as_deref() == Some(reference)
-                    || detection.rule.name.as_deref() == Some(reference)
-            })
+            self.detections
+                .values()
+                .find(|detection| detection.known_as.iter().any(|known| known == reference))
         })
     }
 }
@@ -152,10 +155,33 @@ fn is_rule(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml")
 }
 
+/// A correlation before the rules are known that it names.
+struct Correlation {
+    file: PathBuf,
+    name: String,
+    rule: CorrelationRule,
+    extension: Extension,
+}
+
+impl Correlation {
+    fn is_known_as(&self, reference: &str) -> bool {
+        let Self { name, rule, .. } = self;
+        let known_as = [Some(name), rule.id.as_ref(), rule.name.as_ref(), Some(&rule.title)];
+        known_as.into_iter().flatten().any(|known| known == reference)
+    }
+
+    /// Every rule it names.
+    fn references(&self) -> impl Iterator<Item = &String> {
+        let ours = &self.extension;
+        self.rule.rules.iter().chain(&ours.broken_by).chain(&ours.learn_from).chain(&ours.of)
+    }
+}
+
 #[derive(Default)]
 struct Reading {
     book: Rulebook,
-    correlations: Vec<(PathBuf, Rule, bool)>,
+    correlations: Vec<Correlation>,
+    filters: Vec<(PathBuf, FilterRule)>,
     faults: Vec<RuleFault>,
 }
 
@@ -178,7 +204,7 @@ impl Reading {
         let name =
             file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         if self.book.detections.contains_key(&name)
-            || self.correlations.iter().any(|(_, rule, _)| rule.name == name)
+            || self.correlations.iter().any(|correlation| correlation.name == name)
         {
             return self.fault(
                 file,
@@ -191,13 +217,49 @@ impl Reading {
                 Err(sentence) => self.fault(file, sentence),
             }
         }
-        for correlation in &collection.correlations {
-            let read = rule::extension(&correlation.custom_attributes)
-                .map_err(|sentence| vec![sentence])
-                .and_then(|extension| rule::correlation(&name, correlation, &extension));
+        for rule in collection.correlations {
+            match rule::extension(&rule.custom_attributes) {
+                Ok(extension) => {
+                    let (file, name) = (file.to_path_buf(), name.clone());
+                    self.correlations.push(Correlation { file, name, rule, extension });
+                }
+                Err(sentence) => self.fault(file, sentence),
+            }
+        }
+        self.filters
+            .extend(collection.filters.into_iter().map(|filter| (file.to_path_buf(), filter)));
+    }
+
+    fn detection(&mut self, name: &str, mut rule: SigmaRule, extension: Extension) {
+        let data::Reads { fields, lacks } = data::of_detection(&rule);
+        let known_as = [rule.id.take(), rule.name.clone(), Some(rule.title.clone())];
+        // The engine tells matches by id; the name is one that is always there and only once.
+        rule.id = Some(name.to_owned());
+        let known_as = known_as.into_iter().flatten().collect();
+        let detection =
+            Detection { name: name.to_owned(), known_as, rule, extension, fields, lacks };
+        self.book.detections.insert(name.to_owned(), detection);
+    }
+
+    /// Ties filters and correlations to their detections and lets detections that none refers to stand
+    /// alone.
+    fn finish(mut self) -> Result<Rulebook, Vec<RuleFault>> {
+        self.filters();
+        let mut referred = self.correlations_without_data();
+        let mut generated = Vec::new();
+        let correlations = std::mem::take(&mut self.correlations);
+        for correlation in &correlations {
+            let read =
+                rule::correlation(&correlation.name, &correlation.rule, &correlation.extension);
+            let file = &correlation.file;
             match read {
-                Ok(rule) => {
-                    self.correlations.push((file.to_path_buf(), rule, correlation.generate));
+                Ok(mut rule) => {
+                    self.tie(file, &mut rule, &correlations);
+                    referred.extend(rule.references().cloned());
+                    if correlation.rule.generate {
+                        generated.extend(rule.counted.iter().cloned());
+                    }
+                    self.book.rules.insert(rule.name.clone(), rule);
                 }
                 Err(sentences) => {
                     for sentence in sentences {
@@ -206,112 +268,154 @@ impl Reading {
                 }
             }
         }
-        self.book.filters.extend(collection.filters);
-    }
-
-    fn detection(
-        &mut self,
-        name: &str,
-        mut rule: rsigma_parser::SigmaRule,
-        extension: rule::Extension,
-    ) {
-        let mut names = Vec::new();
-        rule.detection.named.values().for_each(|tree| field_names(tree, &mut names));
-        let fields = names.iter().filter_map(|name| Field::named(name)).collect();
-        let unknown_fields =
-            names.into_iter().filter(|name| Field::named(name).is_none()).collect();
-        // The engine tells matches by id; the name is one that is always there and only once.
-        rule.id = Some(name.to_owned());
-        let detection =
-            Detection { name: name.to_owned(), rule, extension, fields, unknown_fields };
-        self.book.detections.insert(name.to_owned(), detection);
-    }
-
-    /// Ties correlations to their detections and lets detections that none refers to stand alone.
-    fn finish(mut self) -> Result<Rulebook, Vec<RuleFault>> {
-        let mut referred = Vec::new();
-        let mut generated = Vec::new();
-        let correlations = std::mem::take(&mut self.correlations);
-        let names: Vec<String> =
-            correlations.iter().map(|(_, rule, _)| rule.name.clone()).collect();
-        for (file, mut rule, generate) in correlations {
-            let lists =
-                [&mut rule.counted, &mut rule.broken_by, &mut rule.learn_from, &mut rule.of];
-            for reference in lists.into_iter().flatten() {
-                if let Some(detection) = self.book.resolve(reference) {
-                    reference.clone_from(&detection.name);
-                } else {
-                    self.fault(&file, nowhere(reference, names.contains(reference)));
-                }
+        let is_alone = |detection: &&Detection| {
+            detection.extension.category != "building_block"
+                && (!referred.contains(&detection.name) || generated.contains(&detection.name))
+        };
+        for detection in self.book.detections.values().filter(is_alone) {
+            if detection.lacks.is_empty() {
+                let rule = rule::standalone(detection);
+                self.book.rules.insert(rule.name.clone(), rule);
+            } else if !self.book.dataless.contains_key(&detection.name) {
+                let dataless = detection.dataless();
+                self.book.dataless.insert(detection.name.clone(), dataless);
             }
-            referred.extend(rule.references().cloned());
-            if generate {
-                generated.extend(rule.counted.iter().cloned());
-            }
-            self.book.rules.insert(rule.name.clone(), rule);
         }
-        let alone: Vec<Rule> = self
-            .book
-            .detections
-            .values()
-            .filter(|detection| detection.extension.category != "building_block")
-            .filter(|detection| {
-                !referred.contains(&detection.name) || generated.contains(&detection.name)
-            })
-            .map(rule::standalone)
-            .collect();
-        self.book.rules.extend(alone.into_iter().map(|rule| (rule.name.clone(), rule)));
+        let files = correlations.iter().map(|it| (it.name.as_str(), it.file.as_path())).collect();
+        self.faults.extend(chained::link(&mut self.book, &files, &generated));
         self.book.print_fingers();
         if self.faults.is_empty() { Ok(self.book) } else { Err(self.faults) }
+    }
+
+    /// Gives the rules that a correlation names the names of their files.
+    fn tie(&mut self, file: &Path, rule: &mut Rule, correlations: &[Correlation]) {
+        let lists = [&mut rule.counted, &mut rule.broken_by, &mut rule.learn_from, &mut rule.of];
+        for reference in lists.into_iter().flatten() {
+            if let Some(detection) = self.book.resolve(reference) {
+                reference.clone_from(&detection.name);
+            } else {
+                match correlations.iter().find(|other| other.is_known_as(reference)) {
+                    Some(other) => reference.clone_from(&other.name),
+                    None => self.fault(file, nowhere(reference)),
+                }
+            }
+        }
+    }
+
+    /// Sets correlations aside that name a rule without data, directly or by another correlation. Gives
+    /// the detections that they name.
+    fn correlations_without_data(&mut self) -> Vec<String> {
+        let mut referred = Vec::new();
+        loop {
+            let lacking = self.correlations.iter().position(|correlation| {
+                correlation.references().any(|reference| self.lack_of(reference).is_some())
+            });
+            let Some(place) = lacking else { return referred };
+            let correlation = self.correlations.remove(place);
+            let named = correlation.references().filter_map(|name| self.book.resolve(name));
+            referred.extend(named.map(|detection| detection.name.clone()));
+            let lacks = correlation.references().filter_map(|name| self.lack_of(name)).collect();
+            let Correlation { name, rule, extension, .. } = correlation;
+            let dataless = Dataless {
+                title: rule.title.clone(),
+                level: rule::severity(rule.level),
+                category: extension.category,
+                kind: extension
+                    .kind
+                    .map_or(rule.correlation_type.as_str(), rule::ExtensionKind::as_str),
+                status: text::status(rule.status),
+                name,
+                lacks,
+            };
+            self.book.dataless.insert(dataless.name.clone(), dataless);
+        }
+    }
+
+    /// What is missing for a rule that a correlation names.
+    fn lack_of(&self, reference: &str) -> Option<String> {
+        let detection = self.book.resolve(reference).map(|it| (&it.name, &it.lacks));
+        let (name, lacks) = detection
+            .or_else(|| self.book.dataless.get(reference).map(|it| (&it.name, &it.lacks)))
+            .filter(|(_, lacks)| !lacks.is_empty())?;
+        Some(format!("its rule `{name}` is without data: {}", lacks.join("; ")))
+    }
+
+    /// Ties filters to their detections. What a filter reads decides the verdict of those, too.
+    fn filters(&mut self) {
+        for (file, mut filter) in std::mem::take(&mut self.filters) {
+            let mut reads = data::of_trees(filter.detection.named.values());
+            let lack = filter.logsource.as_ref().and_then(data::lack_of_log);
+            reads.lacks.extend(lack);
+            if !reads.lacks.is_empty() {
+                let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                let dataless = Dataless {
+                    title: filter.title.clone(),
+                    level: rule::severity(filter.level),
+                    category: String::new(),
+                    kind: "filter",
+                    status: text::status(filter.status),
+                    name: name.clone(),
+                    lacks: reads.lacks,
+                };
+                self.book.dataless.insert(name, dataless);
+                continue;
+            }
+            let mut meant: Vec<String> = self.book.detections.keys().cloned().collect();
+            if let FilterRuleTarget::Specific(references) = &mut filter.rules {
+                for reference in &mut *references {
+                    match self.book.resolve(reference).map(|detection| detection.name.clone()) {
+                        Some(name) => *reference = name,
+                        None => self.fault(&file, nowhere(reference)),
+                    }
+                }
+                meant.clone_from(references);
+            }
+            for name in meant {
+                if let Some(detection) = self.book.detections.get_mut(&name) {
+                    detection.fields.extend(&reads.fields);
+                }
+            }
+            self.book.filters.push(filter);
+        }
     }
 }
 
 impl Rulebook {
     /// Gives every rule the digest of all that decides what it finds.
     fn print_fingers(&mut self) {
-        let filters = format!("{:?}", self.filters);
-        for rule in self.rules.values_mut() {
+        let filters: Vec<String> = self.filters.iter().map(filter_text).collect();
+        let mut rules: Vec<&mut Rule> = self.rules.values_mut().collect();
+        rules.sort_by_key(|rule| rule.depth);
+        let mut fingers = BTreeMap::<String, String>::new();
+        for rule in rules {
             let lists = [&rule.counted, &rule.broken_by, &rule.learn_from, &rule.of];
             let mut text = format!(
-                "{SEMANTICS} {:?} {:?} {:?} {lists:?} {filters}",
+                "{SEMANTICS} {:?} {:?} {:?} {lists:?} {filters:?}",
                 rule.kind, rule.group_by, rule.value
             );
             for name in rule.references() {
-                let Some(detection) = self.detections.get(name) else { continue };
+                let Some(detection) = self.detections.get(name) else {
+                    write!(text, " {:?}", fingers.get(name)).expect("a string takes everything");
+                    continue;
+                };
                 let named: BTreeMap<_, _> = detection.rule.detection.named.iter().collect();
                 write!(text, " {named:?} {:?}", detection.rule.detection.conditions)
                     .expect("a string takes everything");
             }
             rule.fingerprint = EventId::digest(text.as_bytes()).to_string();
+            fingers.insert(rule.name.clone(), rule.fingerprint.clone());
         }
     }
 }
 
-/// What is said of a reference that leads to no detection.
-fn nowhere(reference: &str, is_correlation: bool) -> String {
-    if is_correlation {
-        format!(
-            "refers to `{reference}`, which is a correlation itself: name the detection rules it is of"
-        )
-    } else {
-        format!("refers to `{reference}`, and there is no such detection rule")
-    }
+/// All of a filter that decides what it takes away, the same in every run.
+fn filter_text(filter: &FilterRule) -> String {
+    let named: BTreeMap<_, _> = filter.detection.named.iter().collect();
+    let source = filter.logsource.as_ref().map(|it| (&it.product, &it.service, &it.category));
+    format!("{:?} {source:?} {named:?} {:?}", filter.rules, filter.detection.conditions)
 }
 
-/// Every field that a detection names.
-fn field_names(tree: &Tree, names: &mut Vec<String>) {
-    match tree {
-        Tree::AllOf(items) => {
-            names.extend(items.iter().filter_map(|item| item.field.name.clone()));
-        }
-        Tree::AnyOf(trees) | Tree::And(trees) => {
-            for tree in trees {
-                field_names(tree, names);
-            }
-        }
-        // A keyword may stand in any field, so such a rule reads them all, the event's own id too.
-        Tree::Keywords(_) => names.push("id".to_owned()),
-        Tree::ArrayMatch { field, .. } => names.push(field.clone()),
-        Tree::Conditional { named, .. } => named.values().for_each(|tree| field_names(tree, names)),
-    }
+/// What is said of a reference that leads to no rule.
+fn nowhere(reference: &str) -> String {
+    format!("refers to `{reference}`, and there is no such detection rule or correlation")
 }

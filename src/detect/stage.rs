@@ -2,7 +2,7 @@
 //! checkpoints and how far it came together.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use foldhash::fast::RandomState;
@@ -18,8 +18,9 @@ use super::replay::{Outcome, Put, Replay, compare, just_after, just_before, spok
 use super::touched::{Touch, Touched};
 use crate::model::{Draft, EventId};
 use crate::store::checkpoints::{self, CheckpointWrites};
+use crate::store::counted;
 use crate::store::findings::{self, RuleRow};
-use crate::store::{EventRow, Names, Store, StoreError, Stretch, Writing, arrived_after, micros};
+use crate::store::{EventRow, Names, Store, StoreError, Stretch, Writing, arrived_after};
 
 /// States remembered between transactions; past that they are read again.
 const TAILS_AT_MOST: usize = 50_000;
@@ -44,6 +45,8 @@ pub struct Detector {
     begun_before: HashSet<i64, RandomState>,
     /// Rules and groups that have findings, by their numbers in the database.
     found_before: HashSet<(i64, i64), RandomState>,
+    /// Rules and groups whose findings changed since others that count them were judged.
+    pub(super) stirred: BTreeSet<(usize, i64)>,
     pub evicted: u64,
 }
 
@@ -67,6 +70,7 @@ impl Detector {
             writes: CheckpointWrites::default(),
             begun_before: HashSet::default(),
             found_before: HashSet::default(),
+            stirred: BTreeSet::new(),
             evicted: 0,
         }
     }
@@ -91,13 +95,11 @@ impl Detector {
             let seen = self.rules.iter().map(|rule| rule.seen_seq).min().unwrap_or(i64::MAX);
             let mut rows = arrived_after(&mut writing, seen, self.pace.chunk).await?;
             let Some(last) = rows.last().map(|row| row.seq) else {
-                let judged = Box::pin(self.judge_overdue(&mut writing, now, &mut found)).await;
-                if judged.is_err() {
+                let ended = Box::pin(self.end_of_events(&mut writing, now, &mut found)).await;
+                if ended.is_err() {
                     self.forget();
                 }
-                judged?;
-                found.withdrawn +=
-                    findings::withdraw_unconfirmed(&mut writing, micros(now)).await?;
+                ended?;
                 self.commit(writing).await?;
                 return Ok(found);
             };
@@ -135,6 +137,7 @@ impl Detector {
         self.writes = CheckpointWrites::default();
         self.begun_before.clear();
         self.found_before.clear();
+        self.stirred.clear();
         self.names = Names::default();
     }
 
@@ -155,6 +158,7 @@ impl Detector {
             .map(|rule| (rule.name.as_str(), rule.fingerprint.as_str()))
             .collect();
         self.rules = findings::sync_rules(writing, &rules).await?;
+        counted::hear_and_quiet(writing, &self.quiet()).await?;
         self.begun_before = findings::rules_with_tails(writing).await?.into_iter().collect();
         self.found_before = findings::pairs_with_findings(writing).await?.into_iter().collect();
         Ok(())
@@ -174,6 +178,7 @@ impl Detector {
         for (pair, events) in touched {
             self.pair(writing, pair, rows, &events, last_seq, now, found).await?;
         }
+        self.judge_chained(writing, false, now, found).await?;
         self.writes.flush(writing).await?;
         self.feeds.flush(writing).await?;
         if self.tails.len() > TAILS_AT_MOST {
@@ -316,6 +321,7 @@ impl Detector {
             let stored = spoken_of(kind, stored, from.as_ref(), &outcome);
             for change in compare(stored, std::mem::take(&mut outcome.drafts)) {
                 self.found_before.insert(ids);
+                self.stirred.insert(pair);
                 apply(writing, ids, change, late.as_ref(), now, found).await?;
             }
         }

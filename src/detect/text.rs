@@ -35,7 +35,7 @@ impl RuleText {
     }
 }
 
-fn status(status: Option<Status>) -> &'static str {
+pub(super) fn status(status: Option<Status>) -> &'static str {
     match status {
         Some(Status::Stable) => "stable",
         Some(Status::Test) => "test",

@@ -1,10 +1,11 @@
 //! A rule's own tests, walked along the path that real events take: stored, evaluated, read back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use yaml_serde::Value;
 
+use super::chained::with_inner;
 use super::matching::{CodeClasses, Matcher};
 use super::rule::{Rule, RuleTest};
 use super::rulebook::Rulebook;
@@ -32,7 +33,7 @@ pub async fn try_rules(
     let blocks = book
         .detections
         .values()
-        .filter(|detection| !book.rules.contains_key(&detection.name))
+        .filter(|detection| !book.rules.contains_key(&detection.name) && detection.lacks.is_empty())
         .map(super::rule::standalone);
     for rule in book.rules.values().cloned().chain(blocks) {
         if only.is_some_and(|only| only != rule.name) {
@@ -73,7 +74,8 @@ async fn run(
     let alone = Rulebook {
         detections: book.detections.clone(),
         filters: book.filters.clone(),
-        rules: [(rule.name.clone(), rule.clone())].into(),
+        rules: with_inner(book, rule),
+        dataless: BTreeMap::new(),
     };
     let matcher = match Matcher::new(&alone, codes.clone()) {
         Ok(matcher) => matcher,
@@ -96,7 +98,8 @@ async fn run(
         store.add(("trial", "trial"), fetched, None, now).await?;
         detector.run(&store, now, |_| ()).await?;
     }
-    let found = store.findings_in_force().await?;
+    let mut found = store.findings_in_force().await?;
+    found.retain(|finding| finding.rule == rule.name);
     let seen: u64 = found.iter().map(|finding| finding.draft.event_count).sum();
     store.close().await;
     Ok(match (test.finds, test.matches) {

@@ -253,6 +253,15 @@ impl Store {
         row.as_ref().map(event_row).transpose()
     }
 
+    /// Events of a stretch in the order of time, at most `limit`.
+    pub async fn stretch(
+        &self,
+        stretch: &Stretch,
+        limit: i64,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        in_time_order(&mut *self.readers().acquire().await?, stretch, limit).await
+    }
+
     /// The last place in the order of arrival, 0 when nothing came yet.
     pub async fn last_seq(&self) -> Result<i64, StoreError> {
         Ok(sqlx::query_scalar("select coalesce(max(seq), 0) from events")

@@ -56,12 +56,13 @@ impl Store {
             .collect())
     }
 
-    /// How many findings are in force.
+    /// How many findings are in force, without those that only other rules count.
     pub async fn count_findings(&self) -> Result<u64, StoreError> {
-        let count: i64 =
-            sqlx::query_scalar("select count(*) from findings where withdrawn_at is null")
-                .fetch_one(self.readers())
-                .await?;
+        let count: i64 = sqlx::query_scalar(
+            "select count(*) from findings where withdrawn_at is null and ungrouped < 2",
+        )
+        .fetch_one(self.readers())
+        .await?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
 

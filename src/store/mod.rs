@@ -27,6 +27,9 @@ pub mod facts;
 /// How far folds have come.
 pub mod checkpoints;
 
+/// Findings that rules count.
+pub mod counted;
+
 /// Findings and how they changed.
 pub mod feeds;
 pub mod findings;

@@ -157,7 +157,7 @@ pub async fn take(
     };
     let rows = sqlx::query(AssertSqlSafe(format!(
         "select {FINDING} from findings f join rules r on r.id = f.rule_id \
-         where {whose} and f.withdrawn_at is null order by f.started_at, r.name, f.id"
+         where {whose} and f.withdrawn_at is null and f.ungrouped < 2 order by f.started_at, r.name, f.id"
     )))
     .persistent(false)
     .bind(json(across))
@@ -213,7 +213,7 @@ pub async fn namesake_in_trouble(
            join identities n on n.name = i.name and n.tenant_id = i.tenant_id and n.id <> i.id \
            join identities s on s.id = n.id or s.tenant_id = n.tenant_id and s.app_id = n.app_id and s.app_id <> '' \
            join groups g on g.identity_id = s.id join findings f on f.group_id = g.id \
-           where i.id = $1 and i.name <> '' and s.id <> i.id and f.withdrawn_at is null \
+           where i.id = $1 and i.name <> '' and s.id <> i.id and f.withdrawn_at is null and f.ungrouped < 2 \
            and f.started_at <= $3 and f.last_at >= $2)",
     )
     .bind(identity_id)
@@ -287,7 +287,7 @@ pub async fn findings_of_rules(
     let rows = sqlx::query(AssertSqlSafe(format!(
         "select {FINDING}, {SUBJECT} from findings f join groups g on g.id = f.group_id join rules r on r.id = f.rule_id \
          where r.name in (select value from json_each($2)) and f.started_at <= $4 and f.last_at >= $3 \
-         and f.withdrawn_at is null order by f.started_at, r.name, f.first_event, f.id"
+         and f.withdrawn_at is null and f.ungrouped < 2 order by f.started_at, r.name, f.first_event, f.id"
     )))
     .bind(json(across))
     .bind(json(rules))

@@ -8,7 +8,7 @@ use super::json::IncidentRow;
 use super::phrase::moment;
 use super::style::{severity_colour, state_colour};
 use super::table::{ListRow, Shown};
-use crate::detect::{Rule, Rulebook};
+use crate::detect::{Dataless, Rule, Rulebook};
 use crate::model::{Delivery, Severity};
 use crate::store::HeadCoverage;
 use crate::store::deliveries::DeliveryState;
@@ -61,6 +61,8 @@ pub struct RuleRow {
     pub status: String,
     /// Evaluated and shown, and never told.
     pub shadow: bool,
+    /// What of its data does not come; then it finds nothing.
+    pub without_data: Vec<String>,
 }
 
 impl From<&Rule> for RuleRow {
@@ -73,15 +75,32 @@ impl From<&Rule> for RuleRow {
             kind: rule.kind_name(),
             status: rule.text.status.clone(),
             shadow: rule.is_shadow,
+            without_data: Vec::new(),
         }
     }
 }
 
-/// Every rule that finds, gravest first.
+impl From<&Dataless> for RuleRow {
+    fn from(rule: &Dataless) -> Self {
+        Self {
+            name: rule.name.clone(),
+            title: rule.title.clone(),
+            level: rule.level,
+            category: rule.category.clone(),
+            kind: rule.kind,
+            status: rule.status.to_owned(),
+            shadow: false,
+            without_data: rule.lacks.clone(),
+        }
+    }
+}
+
+/// Every rule that finds, gravest first, then those that cannot for want of data.
 #[must_use]
 pub fn rules(rulebook: &Rulebook) -> Vec<RuleRow> {
     let mut rows: Vec<RuleRow> = rulebook.rules.values().map(RuleRow::from).collect();
-    rows.sort_by_key(|row| std::cmp::Reverse(row.level));
+    rows.extend(rulebook.dataless.values().map(RuleRow::from));
+    rows.sort_by_key(|row| (!row.without_data.is_empty(), std::cmp::Reverse(row.level)));
     rows
 }
 
@@ -102,8 +121,17 @@ impl ListRow for RuleRow {
             } else {
                 self.status.as_str().into()
             },
-            self.title.as_str().into(),
+            self.title_and_lacks().into(),
         ]
+    }
+}
+
+impl RuleRow {
+    fn title_and_lacks(&self) -> String {
+        if self.without_data.is_empty() {
+            return self.title.clone();
+        }
+        format!("{}\nwithout data: {}", self.title, self.without_data.join("; "))
     }
 }
 

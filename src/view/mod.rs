@@ -1,6 +1,7 @@
 //! What a person sees: an incident, its timeline and the lists, in every form there is.
 
 mod backtest;
+mod explained;
 mod growth;
 mod lists;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub mod markdown;
 pub mod text;
 
 pub use backtest::backtest;
+pub use explained::explained;
 pub use json::IncidentRow;
 pub use lists::{DeliveryRow, RuleRow, rules};
 pub use phrase::{clean, moment};

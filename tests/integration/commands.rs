@@ -56,6 +56,7 @@ fn commands_that_are_more_than_their_name_show_an_example() {
         "timeline",
         "rules check",
         "rules test",
+        "rules explain",
         "events show",
         "identities show",
         "deliveries list",

@@ -162,6 +162,20 @@ const CORRELATIONS: &[[&str; 7]] = &[
         "condition: {gte: 3}",
         "kind: baseline, factor: 1, rare: 100, learn_for: 7d",
     ],
+    ["twice", "event_count", "streak", "identity", "30m", "condition: {gte: 2}", ""],
+    [
+        "spread",
+        "value_count",
+        "streak",
+        "tenantId",
+        "20m",
+        "condition: {field: identity, gte: 2}",
+        "",
+    ],
+    ["beside", "temporal", "variety, spike", "identity", "20m", "", ""],
+    ["after", "temporal_ordered", "spike, first", "identity", "40m", "", ""],
+    ["deserted", "event_count", "silence", "tenantId", "40m", "condition: {gte: 2}", ""],
+    ["deep", "event_count", "twice, beside, fleet", "tenantId", "50m", "condition: {gte: 2}", ""],
 ];
 
 /// Detections: name, and what is looked for.
@@ -172,7 +186,7 @@ const DETECTIONS: &[[&str; 2]] = &[
     ["one", "resourceId: r-1"],
 ];
 
-fn rulebook() -> Rulebook {
+pub(crate) fn rulebook() -> Rulebook {
     let detections = DETECTIONS.iter().map(|[name, wanted]| {
         let text = format!(
             "title: {name}\nlogsource: {{product: azure, service: signinlogs}}\ndetection:\n  it:\n    \
@@ -225,6 +239,7 @@ async fn walk(arrivals: &[Vec<Small>], restarts: &[bool], pace: Pace) -> Vec<See
             started_at: finding.draft.started_at,
             first: finding.draft.first_event,
             detected_at: finding.draft.detected_at,
+            detected_by: finding.draft.detected_by,
             last_at: finding.draft.last_at,
             last: finding.draft.last_event,
             count: finding.draft.event_count,

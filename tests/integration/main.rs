@@ -12,6 +12,8 @@ mod backtest;
 mod backup;
 /// One cause, one incident.
 mod causes;
+/// Rules that count what others find.
+mod chained;
 /// Every command helps, and ends well when its reader goes away.
 mod commands;
 /// Published records, where they are at hand.
@@ -24,6 +26,8 @@ mod crash;
 mod detect;
 /// The documents tell what is so.
 mod documents;
+/// Why a rule did or did not match.
+mod explain;
 /// A folder that is followed as its files grow.
 mod follow;
 /// A credential that has its token already.
@@ -46,6 +50,8 @@ mod reload;
 mod rules;
 /// Rules in shadow are watched and never told.
 mod shadow;
+/// SigmaHQ's rules load as they are.
+mod sigmahq;
 /// When silence is an incident.
 mod silence;
 /// What somebody silenced is told when the silence ends.

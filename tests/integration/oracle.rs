@@ -90,12 +90,49 @@ pub(crate) struct Seen {
     pub(crate) started_at: i64,
     pub(crate) first: EventId,
     pub(crate) detected_at: i64,
+    pub(crate) detected_by: EventId,
     pub(crate) last_at: i64,
     pub(crate) last: EventId,
     pub(crate) count: u64,
 }
 
-fn seen(rule: &str, group: &str, evidence: &[Small], detected: &Small) -> Seen {
+/// What has a place in the order of time.
+trait Timed: Clone {
+    fn at(&self) -> i64;
+    fn event_id(&self) -> EventId;
+}
+
+impl Timed for Small {
+    fn at(&self) -> i64 {
+        Small::at(self)
+    }
+
+    fn event_id(&self) -> EventId {
+        Small::event_id(self)
+    }
+}
+
+/// Findings of other rules that were detected by one event, at one instant, in one group.
+#[derive(Clone)]
+struct Met {
+    at: i64,
+    id: EventId,
+    rules: BTreeSet<String>,
+    /// The identity of the first of them.
+    identity: String,
+}
+
+impl Timed for Met {
+    fn at(&self) -> i64 {
+        self.at
+    }
+
+    fn event_id(&self) -> EventId {
+        self.id
+    }
+}
+
+fn seen<E: Timed>(rule: &str, group: &str, evidence: &[E], detected: &E) -> Seen {
     let (first, last) = (evidence.first().unwrap(), evidence.last().unwrap());
     Seen {
         rule: rule.to_owned(),
@@ -103,6 +140,7 @@ fn seen(rule: &str, group: &str, evidence: &[Small], detected: &Small) -> Seen {
         started_at: first.at(),
         first: first.event_id(),
         detected_at: detected.at(),
+        detected_by: detected.event_id(),
         last_at: last.at(),
         last: last.event_id(),
         count: evidence.len() as u64,
@@ -122,19 +160,19 @@ fn groups(events: &[Small], key: impl Fn(&Small) -> String) -> BTreeMap<String, 
 }
 
 /// Windows `(t - timespan, t]` that meet a condition; those that share an event make one finding.
-fn windows(
+fn windows<E: Timed>(
     rule: &str,
     group: &str,
-    events: &[Small],
+    events: &[E],
     minutes: i64,
-    is_met: impl Fn(&[Small]) -> bool,
+    is_met: impl Fn(&[E]) -> bool,
 ) -> Vec<Seen> {
     let mut found: Vec<(BTreeSet<usize>, usize)> = Vec::new();
     for end in 0..events.len() {
         let window: BTreeSet<usize> = (0..=end)
             .filter(|place| events[*place].at() > events[end].at() - minutes * MINUTE)
             .collect();
-        let members: Vec<Small> = window.iter().map(|place| events[*place]).collect();
+        let members: Vec<E> = window.iter().map(|place| events[*place].clone()).collect();
         if !is_met(&members) {
             continue;
         }
@@ -146,7 +184,7 @@ fn windows(
     found
         .into_iter()
         .map(|(evidence, detected)| {
-            let members: Vec<Small> = evidence.iter().map(|place| events[*place]).collect();
+            let members: Vec<E> = evidence.iter().map(|place| events[*place].clone()).collect();
             seen(rule, group, &members, &events[detected])
         })
         .collect()
@@ -411,6 +449,77 @@ fn busy_hours(group: &str, events: &[Small]) -> Vec<Seen> {
     found.iter().map(|(members, detected)| seen("busy", group, members, detected)).collect()
 }
 
+/// The findings of some rules as events, by the first values of their groups.
+fn met(found: &[Seen], rules: &[&str], values: usize) -> BTreeMap<String, Vec<Met>> {
+    let mut met: BTreeMap<(String, i64, EventId), (usize, String, Met)> = BTreeMap::new();
+    for seen in found {
+        let Some(place) = rules.iter().position(|rule| *rule == seen.rule) else { continue };
+        let texts: Vec<&str> = seen.group.lines().skip(1).collect();
+        let names = ["TenantId", "TenantId,Identity"][values - 1];
+        let group = format!("{names}\n{}", texts[..values].join("\n"));
+        let identity = texts.get(1).copied().unwrap_or_default().to_owned();
+        let one = Met {
+            at: seen.detected_at,
+            id: seen.detected_by,
+            rules: [seen.rule.clone()].into(),
+            identity,
+        };
+        let key = (group, seen.detected_at, seen.detected_by);
+        match met.get_mut(&key) {
+            None => {
+                met.insert(key, (place, seen.group.clone(), one));
+            }
+            Some((first, text, all)) => {
+                all.rules.extend(one.rules);
+                if (place, &seen.group) < (*first, text) {
+                    (*first, *text, all.identity) = (place, seen.group.clone(), one.identity);
+                }
+            }
+        }
+    }
+    let mut groups: BTreeMap<String, Vec<Met>> = BTreeMap::new();
+    for ((group, ..), (.., met)) in met {
+        groups.entry(group).or_default().push(met);
+    }
+    groups
+}
+
+/// What rules find that count the findings of others.
+fn chained(found: &mut Vec<Seen>) {
+    let has = |met: &Met, rule: &str| met.rules.contains(rule);
+    let mut more = Vec::new();
+    for (group, events) in met(found, &["streak"], 2) {
+        more.extend(windows("twice", &group, &events, 30, |window| window.len() >= 2));
+    }
+    for (group, events) in met(found, &["streak"], 1) {
+        more.extend(windows("spread", &group, &events, 20, |window| {
+            window.iter().map(|met| &met.identity).collect::<BTreeSet<_>>().len() >= 2
+        }));
+    }
+    for (group, events) in met(found, &["variety", "spike"], 2) {
+        more.extend(windows("beside", &group, &events, 20, |window| {
+            ["variety", "spike"].iter().all(|rule| window.iter().any(|met| has(met, rule)))
+        }));
+    }
+    for (group, events) in met(found, &["spike", "first"], 2) {
+        more.extend(windows("after", &group, &events, 40, |window| {
+            (0..window.len()).any(|place| {
+                has(&window[place], "spike")
+                    && window[place + 1..].iter().any(|met| has(met, "first"))
+            })
+        }));
+    }
+    for (group, events) in met(found, &["silence"], 1) {
+        more.extend(windows("deserted", &group, &events, 40, |window| window.len() >= 2));
+    }
+    found.extend(more);
+    let mut deep = Vec::new();
+    for (group, events) in met(found, &["twice", "beside", "fleet"], 1) {
+        deep.extend(windows("deep", &group, &events, 50, |window| window.len() >= 2));
+    }
+    found.extend(deep);
+}
+
 /// The evaluator that knows no shortcuts.
 pub(crate) fn oracle(events: &[Small]) -> Vec<Seen> {
     let unique: BTreeSet<Small> = events.iter().copied().collect();
@@ -452,6 +561,7 @@ pub(crate) fn oracle(events: &[Small]) -> Vec<Seen> {
     for (group, events) in groups(&failed, |_| "TenantId\nt".to_owned()) {
         found.extend(windows("fleet", &group, &events, 5, |window| window.len() >= 4));
     }
+    chained(&mut found);
     found.sort();
     found
 }

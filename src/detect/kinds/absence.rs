@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::window::{Mark, absorb, begin};
-use super::{Deadline, Fold, Occurrence};
+use super::{Deadline, Fold, Occurrence, Standing};
 use crate::model::Draft;
 
 /// Parts that the reach is cut into; a whole one is forgotten at once.
@@ -65,6 +65,47 @@ impl Fold for Absence {
 
     fn last_of_feed<'s>(&self, state: &'s State) -> Option<Deadline<'s>> {
         Some(Deadline { at: state.last.as_ref()?.at, feed: &state.feed })
+    }
+
+    fn standing(
+        &self,
+        (before, after): (&State, &State),
+        event: &Occurrence<'_>,
+        _: &[String],
+    ) -> Standing {
+        let gaps: u64 = after.parts.iter().map(|part| part.gaps).sum();
+        let known_for = event.at - after.first_at;
+        let enough = self.learn_events.max(2);
+        let mut standing = Standing::default();
+        if let Some(last) = &before.last {
+            let gap = event.at - last.at;
+            let patience = self.patience(before);
+            standing = standing.needs(
+                "the silence before it",
+                span(gap),
+                patience.map_or_else(
+                    || "nothing could be said then".to_owned(),
+                    |patience| format!("more than {}", span(patience)),
+                ),
+                patience.is_some_and(|patience| gap > patience),
+            );
+        }
+        standing
+            .needs("the group is known for", span(known_for), span(self.learn_for), known_for >= self.learn_for)
+            .needs("gaps known", gaps, format!("{enough} or more"), gaps >= enough)
+            .needs(
+                "how it ended",
+                if event.code == 0 { "a token" } else { "refused" },
+                "a token: what is refused has not stopped",
+                event.code == 0,
+            )
+            .knows("the usual gap", span(self.usual(after)))
+            .needs(
+                "from here it may be silent for",
+                self.patience(after).map_or_else(|| "nothing is said".to_owned(), span),
+                format!("{} at most, to be regular", span(self.at_most)),
+                self.patience(after).is_some(),
+            )
     }
 
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::absence::span;
+use super::standing::Standing;
 use super::window::{Mark, absorb, begin};
 use super::{Fold, Occurrence};
 use crate::model::Draft;
@@ -38,6 +39,30 @@ impl Fold for Awakening {
 
     fn open(&self, state: &State) -> Vec<Draft> {
         state.open.iter().cloned().collect()
+    }
+
+    fn standing(
+        &self,
+        (before, _): (&State, &State),
+        event: &Occurrence<'_>,
+        _: &[String],
+    ) -> Standing {
+        let gap = before.last_at.map_or(0, |last| event.at - last);
+        let long = before.longest.saturating_mul(self.factor);
+        Standing::default()
+            .needs("the silence before it", span(gap), span(self.at_least), gap >= self.at_least)
+            .needs(
+                format!("{} times the longest before", self.factor),
+                span(gap),
+                span(long),
+                gap >= long,
+            )
+            .needs(
+                "events before it",
+                before.events,
+                format!("{} or more", self.learn_events),
+                before.events >= self.learn_events,
+            )
     }
 
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {

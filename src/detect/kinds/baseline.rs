@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::window::{Mark, absorb, begin, join};
-use super::{Fold, Occurrence};
+use super::{Fold, Occurrence, Standing};
 use crate::model::Draft;
 
 const HOUR: i64 = 3_600_000_000;
@@ -72,6 +72,35 @@ impl Fold for Baseline {
 
     fn open(&self, state: &State) -> Vec<Draft> {
         state.open.iter().map(|busy| told(busy, state)).collect()
+    }
+
+    fn standing(
+        &self,
+        (_, after): (&State, &State),
+        event: &Occurrence<'_>,
+        _: &[String],
+    ) -> Standing {
+        let first_at = after.first_at.unwrap_or(event.at);
+        let known_for = after.hour * HOUR - first_at;
+        let usual = self.usual(after, first_at);
+        let limit = self.limit(&usual);
+        Standing::default()
+            .needs("events in this hour so far", after.count, format!("{limit} or more"), after.count >= limit)
+            .needs(
+                "the group is known for",
+                format!("{} h", known_for.max(0) / HOUR),
+                format!("{} h", self.learn_for / HOUR),
+                known_for >= self.learn_for,
+            )
+            .knows("at least", self.minimum)
+            .knows(
+                "hours like it",
+                format!("{}; {} in the middle, {} the highest but one", usual.compared, usual.middle, usual.high),
+            )
+            .knows(
+                format!("one in {} hours had more than", self.rare),
+                format!("{} ({} hours known)", usual.rare, usual.known),
+            )
     }
 
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fold, Occurrence};
+use super::{Fold, Occurrence, Standing};
 use super::window::{Condition, Windowed};
 use crate::model::Draft;
 
@@ -25,6 +25,24 @@ impl Fold for EventCount {
 
     fn open(&self, state: &State) -> Vec<Draft> {
         state.0.open.iter().cloned().collect()
+    }
+
+    fn standing(
+        &self,
+        (_, after): (&State, &State),
+        _: &Occurrence<'_>,
+        _: &[String],
+    ) -> Standing {
+        let count = after.0.marks.len() as u64;
+        // No more are remembered than are enough.
+        let or_more = self.condition.enough().is_some_and(|enough| count >= enough);
+        let is = if or_more { format!("{count} or more") } else { count.to_string() };
+        Standing::of_window(self.timespan).needs(
+            "events in the window",
+            is,
+            self.condition.words(),
+            self.condition.holds(count),
+        )
     }
 
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {

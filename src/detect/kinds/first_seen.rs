@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::window::{Mark, absorb, begin};
-use super::{Fold, Occurrence, Role};
-use crate::model::Draft;
+use super::{Fold, Occurrence, Role, Standing};
+use crate::model::{Draft, span_in_words};
 
 /// Values of one group that are remembered. A group that shows more is new all the time: nothing is
 /// found in it any more.
@@ -47,6 +48,52 @@ impl Fold for FirstSeen {
         drafts.filter(|draft| draft.event_count >= self.least).cloned().collect()
     }
 
+    fn standing(
+        &self,
+        (before, after): (&State, &State),
+        event: &Occurrence<'_>,
+        _: &[String],
+    ) -> Standing {
+        let known_for = event.at - before.first_at.unwrap_or(event.at);
+        let open = after.open.iter().find(|(value, _)| *value == event.value);
+        let is_new = open.is_some()
+            || !before.known.contains(&*event.value) && before.known.len() < VALUES_AT_MOST;
+        let value = if event.role != Role::Counted {
+            "does not count".to_owned()
+        } else if event.value.is_empty() {
+            "none".to_owned()
+        } else {
+            format!("{} ({})", event.value, if is_new { "new" } else { "seen before" })
+        };
+        let times = open.map_or(u64::from(is_new), |(_, draft)| draft.event_count);
+        Standing::default()
+            .needs(
+                "the value",
+                value,
+                "one that is new",
+                is_new && event.role == Role::Counted && !event.value.is_empty(),
+            )
+            .needs(
+                "the group is known for",
+                span(known_for),
+                span(self.learn_for),
+                known_for >= self.learn_for,
+            )
+            .needs(
+                "events that made it known",
+                before.events,
+                format!("{} or more", self.learn_events),
+                before.events >= self.learn_events,
+            )
+            .needs(
+                format!("times within {}", span(self.timespan)),
+                times,
+                format!("{} or more", self.least),
+                times >= self.least,
+            )
+            .knows("values known by now", after.known.len())
+    }
+
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
         let over = |draft: &Draft| draft.started_at.saturating_add(self.timespan) <= event.at;
         let ended = state.open.extract_if(.., |(_, draft)| over(draft)).map(|(_, draft)| draft);
@@ -83,4 +130,8 @@ impl FirstSeen {
         }
         state.known.insert(event.value.to_string());
     }
+}
+
+fn span(micros: i64) -> String {
+    span_in_words(TimeDelta::microseconds(micros))
 }

@@ -4,6 +4,7 @@
 //! earlier events, so that it can be put away and taken up again. Two folds over the same events give
 //! the same findings, wherever they were put away in between.
 
+mod standing;
 mod window;
 
 use std::borrow::Cow;
@@ -11,6 +12,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Draft, EventId};
+
+pub use standing::{Measure, Standing};
 
 pub(super) use baseline::WEEK;
 pub(super) use temporal::Needs;
@@ -95,6 +98,15 @@ trait Fold {
     /// The findings that may still grow.
     fn open(&self, state: &Self::State) -> Vec<Draft>;
 
+    /// How near it is to a finding at an event, by the states before and after it. Rules go by their
+    /// names in `counted`.
+    fn standing(
+        &self,
+        states: (&Self::State, &Self::State),
+        event: &Occurrence<'_>,
+        counted: &[String],
+    ) -> Standing;
+
     /// Until when the next event must come, for kinds that find where none does.
     fn deadline<'s>(&self, _state: &'s Self::State) -> Option<Deadline<'s>> {
         None
@@ -167,6 +179,22 @@ macro_rules! kinds {
                 match (self, state) {
                     $((Self::$kind(kind), State::$kind(state)) => kind.open(state),)+
                     _ => Vec::new(),
+                }
+            }
+
+            /// How near it is to a finding at an event, by the states before and after it.
+            #[must_use]
+            pub fn standing(
+                &self,
+                states: (&State, &State),
+                event: &Occurrence<'_>,
+                counted: &[String],
+            ) -> Standing {
+                match (self, states) {
+                    $((Self::$kind(kind), (State::$kind(before), State::$kind(after))) => {
+                        kind.standing((before, after), event, counted)
+                    })+
+                    _ => Standing::default(),
                 }
             }
 

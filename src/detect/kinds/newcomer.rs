@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::absence::span;
+use super::standing::Standing;
 use super::window::{Mark, absorb, begin};
 use super::{Fold, Occurrence, Role};
 use crate::model::Draft;
@@ -30,6 +32,29 @@ impl Fold for Newcomer {
 
     fn open(&self, state: &State) -> Vec<Draft> {
         state.draft.iter().filter(|draft| draft.event_count >= self.least).cloned().collect()
+    }
+
+    fn standing(
+        &self,
+        (_, after): (&State, &State),
+        event: &Occurrence<'_>,
+        _: &[String],
+    ) -> Standing {
+        let age = event.at - after.first_at.unwrap_or(event.at);
+        let count = after.draft.as_ref().map_or(0, |draft| draft.event_count);
+        Standing::default()
+            .needs(
+                "the group is known for",
+                span(age),
+                format!("less than {}", span(self.timespan)),
+                age < self.timespan,
+            )
+            .needs(
+                "events that count",
+                count,
+                format!("{} or more", self.least),
+                count >= self.least,
+            )
     }
 
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {

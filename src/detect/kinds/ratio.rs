@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::window::{Condition, Mark, WINDOW_AT_MOST, Windowed};
-use super::{Fold, Occurrence, Role};
+use super::{Fold, Occurrence, Role, Standing};
 use crate::model::Draft;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,40 @@ impl Fold for Ratio {
 
     fn open(&self, state: &State) -> Vec<Draft> {
         state.window.open.iter().cloned().collect()
+    }
+
+    fn standing(
+        &self,
+        (_, after): (&State, &State),
+        event: &Occurrence<'_>,
+        _: &[String],
+    ) -> Standing {
+        let standing = Standing::of_window(self.timespan);
+        if event.role != Role::Counted {
+            return standing.needs("an event that counts", "one of the others", "only there it is judged", false);
+        }
+        let counted = after.window.marks.len() as u64;
+        let all = (counted + after.others.len() as u64).max(1);
+        let turns = after.turns.len() as u64;
+        standing
+            .needs(
+                "events that count in the window",
+                counted,
+                self.condition.words(),
+                self.condition.holds(counted),
+            )
+            .needs(
+                "their share",
+                format!("{} % of {all}", counted * 100 / all),
+                format!("{} %", self.percent),
+                counted * 100 >= self.percent * all,
+            )
+            .needs(
+                "of them right after one that does not count",
+                turns,
+                format!("{} or more", self.turns),
+                turns >= self.turns,
+            )
     }
 
     /// Only an event that counts can make the share larger by coming, so only there it is judged.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::absence::span;
+use super::standing::Standing;
 use super::window::{Mark, absorb, begin};
 use super::{Fold, Occurrence};
 use crate::model::Draft;
@@ -82,6 +84,44 @@ impl Fold for Rhythm {
     fn open(&self, state: &State) -> Vec<Draft> {
         let drafts = state.open.iter().map(|(draft, _)| draft);
         drafts.filter(|draft| draft.event_count >= self.least).cloned().collect()
+    }
+
+    fn standing(
+        &self,
+        (before, after): (&State, &State),
+        event: &Occurrence<'_>,
+        _: &[String],
+    ) -> Standing {
+        let known_for = event.at - before.first_at.unwrap_or(event.at);
+        let is_odd = after.open.is_some() || !before.known.is_near(Hours::one(event.at));
+        let hours = before.known.0.count_ones();
+        let times = after.open.as_ref().map_or(u64::from(is_odd), |(draft, _)| draft.event_count);
+        Standing::default()
+            .needs(
+                "the hour of the day",
+                format!("{:02}:00 UTC", event.at.rem_euclid(DAY) / HOUR),
+                format!("more than {NEAR} hours away from {}", before.known.said()),
+                is_odd,
+            )
+            .needs("hours known", hours, format!("{HOURS_AT_MOST} or fewer"), hours <= HOURS_AT_MOST)
+            .needs(
+                "the group is known for",
+                span(known_for),
+                span(self.learn_for),
+                known_for >= self.learn_for,
+            )
+            .needs(
+                "days on which it was seen",
+                before.days,
+                format!("{} or more", self.learn_events),
+                before.days >= self.learn_events,
+            )
+            .needs(
+                format!("times within {}", span(self.timespan)),
+                times,
+                format!("{} or more", self.least),
+                times >= self.least,
+            )
     }
 
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {

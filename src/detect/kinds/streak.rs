@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::window::{Mark, absorb, begin};
-use super::{Fold, Occurrence, Role};
+use super::{Fold, Occurrence, Role, Standing};
 use crate::model::Draft;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,26 @@ impl Fold for Streak {
 
     fn can_be_broken(&self) -> bool {
         true
+    }
+
+    fn standing(
+        &self,
+        (before, after): (&State, &State),
+        event: &Occurrence<'_>,
+        _: &[String],
+    ) -> Standing {
+        let length = |state: &State| {
+            state.open.as_ref().map_or(state.run.len() as u64, |open| open.event_count)
+        };
+        let enough = format!("{} or more", self.length);
+        if event.role == Role::Breaks {
+            let run = length(before);
+            return Standing::default()
+                .knows("this event", "breaks the run")
+                .needs("the run that it ended", run, enough, run >= self.length);
+        }
+        let run = length(after);
+        Standing::default().needs("events in a row", run, enough, run >= self.length)
     }
 
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {

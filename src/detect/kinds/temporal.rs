@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::window::{WINDOW_AT_MOST, Windowed};
-use super::{Fold, Occurrence};
+use super::{Fold, Occurrence, Standing};
 use crate::model::Draft;
 
 /// Which of the rules must have been met; a rule is its place in `correlation.rules`.
@@ -22,6 +22,26 @@ impl Needs {
             Self::All(needs) => needs.iter().all(|needs| needs.are_met(is_met)),
             Self::Any(needs) => needs.iter().any(|needs| needs.are_met(is_met)),
             Self::Not(needs) => !needs.are_met(is_met),
+        }
+    }
+
+    /// In the words of a condition.
+    fn words<'n>(&self, name: &impl Fn(usize) -> &'n str) -> String {
+        let joined = |needs: &[Self], word: &str| {
+            let words: Vec<String> = needs
+                .iter()
+                .map(|needs| match needs {
+                    Self::Rule(place) => name(*place).to_owned(),
+                    other => format!("({})", other.words(name)),
+                })
+                .collect();
+            words.join(word)
+        };
+        match self {
+            Self::Rule(place) => name(*place).to_owned(),
+            Self::All(needs) => joined(needs, " and "),
+            Self::Any(needs) => joined(needs, " or "),
+            Self::Not(needs) => format!("not {}", joined(std::slice::from_ref(needs), "")),
         }
     }
 }
@@ -50,6 +70,25 @@ impl Fold for Temporal {
 
     fn open(&self, state: &State) -> Vec<Draft> {
         state.window.open.iter().cloned().collect()
+    }
+
+    fn standing(
+        &self,
+        (_, after): (&State, &State),
+        _: &Occurrence<'_>,
+        counted: &[String],
+    ) -> Standing {
+        let name = |place: usize| counted.get(place).map_or("", String::as_str);
+        let is_met = |place: usize| after.met_at.get(place).is_some_and(Option::is_some);
+        let met: Vec<&str> = (0..counted.len()).filter(|place| is_met(*place)).map(name).collect();
+        Standing::of_window(self.timespan)
+            .knows("events in the window", after.window.marks.len())
+            .needs(
+                "rules met in the window",
+                if met.is_empty() { "none".to_owned() } else { met.join(", ") },
+                self.needs.words(&name),
+                self.needs.are_met(&is_met),
+            )
     }
 
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {

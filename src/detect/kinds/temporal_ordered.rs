@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::window::{WINDOW_AT_MOST, Windowed};
-use super::{Fold, Occurrence};
+use super::{Fold, Occurrence, Standing};
 use crate::model::Draft;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,24 @@ impl Fold for TemporalOrdered {
 
     fn open(&self, state: &State) -> Vec<Draft> {
         state.window.open.iter().cloned().collect()
+    }
+
+    fn standing(
+        &self,
+        (_, after): (&State, &State),
+        _: &Occurrence<'_>,
+        counted: &[String],
+    ) -> Standing {
+        let steps = after.begun_at.iter().take_while(|at| at.is_some()).count();
+        let done = counted.iter().take(steps).map(String::as_str).collect::<Vec<_>>().join(", ");
+        Standing::of_window(self.timespan)
+            .knows("events in the window", after.window.marks.len())
+            .needs(
+                "rules met in their order",
+                if steps == 0 { "none".to_owned() } else { done },
+                counted.join(", "),
+                steps == self.length,
+            )
     }
 
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {

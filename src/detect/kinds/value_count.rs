@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fold, Occurrence};
+use super::{Fold, Occurrence, Standing};
 use super::window::{Condition, WINDOW_AT_MOST, Windowed};
 use crate::model::Draft;
+
+/// Values that are named where people ask.
+const SHOWN: usize = 10;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueCount {
@@ -46,6 +49,29 @@ impl Fold for ValueCount {
 
     fn open(&self, state: &State) -> Vec<Draft> {
         state.window.open.iter().cloned().collect()
+    }
+
+    fn standing(
+        &self,
+        (_, after): (&State, &State),
+        event: &Occurrence<'_>,
+        _: &[String],
+    ) -> Standing {
+        let standing = Standing::of_window(self.timespan);
+        if event.value.is_empty() {
+            return standing.needs("a value that counts", "none", "any", false);
+        }
+        let distinct = after.counts.len() as u64;
+        let some: Vec<&str> = after.counts.keys().take(SHOWN).map(String::as_str).collect();
+        let more = if after.counts.len() > SHOWN { ", …" } else { "" };
+        standing
+            .knows("events in the window", after.window.marks.len())
+            .needs(
+                "different values in the window",
+                format!("{distinct} ({}{more})", some.join(", ")),
+                self.condition.words(),
+                self.condition.holds(distinct),
+            )
     }
 
     /// An event without the value is not of the rule: it says nothing of how many there are.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::window::{Condition, WINDOW_AT_MOST, Windowed};
-use super::{Fold, Occurrence};
+use super::{Fold, Occurrence, Standing};
 use crate::model::Draft;
 
 /// What is made of the numbers in a window.
@@ -88,6 +88,25 @@ impl Fold for ValueStatistic {
 
     fn open(&self, state: &State) -> Vec<Draft> {
         state.window.open.iter().cloned().collect()
+    }
+
+    fn standing(
+        &self,
+        (_, after): (&State, &State),
+        event: &Occurrence<'_>,
+        _: &[String],
+    ) -> Standing {
+        let standing = Standing::of_window(self.timespan);
+        if event.value.parse::<i64>().is_err() {
+            return standing.needs("a number that counts", "none", "any", false);
+        }
+        let figure = self.figure(after);
+        standing.knows("events in the window", after.window.marks.len()).needs(
+            self.name().trim_start_matches("value_"),
+            text(figure),
+            self.condition.words(),
+            self.condition.holds_for(figure),
+        )
     }
 
     /// An event without a number is not of the rule.
