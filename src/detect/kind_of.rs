@@ -4,11 +4,11 @@ use rsigma_parser::{
     ConditionExpr, ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType,
 };
 
+use super::extension::{Extension, ExtensionKind};
 use super::kinds::{
     Absence, Awakening, Baseline, Condition, EventCount, FirstSeen, Kind, Needs, Newcomer, Ratio,
     Rhythm, Statistic, Streak, Temporal, TemporalOrdered, ValueCount, ValueStatistic, WEEK, Which,
 };
-use super::rule::{Extension, ExtensionKind};
 
 pub(super) const SECOND: i64 = 1_000_000;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::files::rule_files;
 use super::matching::{CodeClasses, Matcher};
 use super::rulebook::{RuleFault, Rulebook};
 
@@ -26,7 +27,7 @@ impl RuleFiles {
     /// Reads a folder. Gives the faults alone where no rules could be made of it, not even of what was there
     /// before.
     pub fn read(&mut self, folder: &Path, codes: &CodeClasses) -> Result<Mended, Vec<RuleFault>> {
-        let (files, mut faults) = Rulebook::files(folder)?;
+        let (files, mut faults) = rule_files(folder)?;
         if files.is_empty() {
             return Err(faults);
         }
@@ -213,7 +214,9 @@ mod tests {
         assert_eq!(rules, before);
         assert_eq!(
             faults,
-            ["many.yml: line 4: refers to `one`, and there is no such detection rule or correlation"]
+            [
+                "many.yml: line 4: refers to `one`, and there is no such detection rule or correlation"
+            ]
         );
     }
 

@@ -2,20 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use include_dir::{Dir, include_dir};
 use rsigma_parser::{CorrelationRule, FilterRule, FilterRuleTarget, SigmaRule, parse_sigma_yaml};
 
 use super::chained;
 use super::data::{self, Dataless};
-use super::rule::{self, Detection, Extension, Rule};
+use super::extension::{self, Extension, ExtensionKind};
+use super::files::{embedded_files, rule_files};
+use super::rule::{self, Detection, Rule};
 use super::text;
 use crate::model::{EventId, RuleFacts};
-
-/// The rules that come with the program.
-static DEFAULT_RULES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules");
 
 /// Goes into every fingerprint: what a fold means is part of what a rule finds.
 const SEMANTICS: &str = "1";
@@ -27,9 +24,6 @@ pub struct RuleFault {
     pub file: PathBuf,
     pub sentence: String,
 }
-
-/// A file by its path, and its text.
-pub(super) type RuleFile = (PathBuf, String);
 
 /// The rules in force, by name.
 #[derive(Clone, Debug, Default)]
@@ -44,40 +38,17 @@ pub struct Rulebook {
 impl Rulebook {
     /// The rules in the binary. They are tested, so a fault here is a broken build.
     pub fn embedded() -> Result<Self, Vec<RuleFault>> {
-        let mut files = Vec::new();
-        embedded_files(&DEFAULT_RULES, &mut files);
-        Self::read(&files)
+        Self::read(&embedded_files())
     }
 
     /// The rules of a folder and the folders in it.
     pub fn folder(folder: &Path) -> Result<Self, Vec<RuleFault>> {
-        let (files, faults) = Self::files(folder)?;
+        let (files, faults) = rule_files(folder)?;
         match (Self::read(&files), faults.is_empty()) {
             (read, true) => read,
             (Ok(_), false) => Err(faults),
             (Err(more), false) => Err(faults.into_iter().chain(more).collect()),
         }
-    }
-
-    /// The texts of the rule files of a folder and the folders in it, in order, and which cannot be read.
-    pub(super) fn files(folder: &Path) -> Result<(Vec<RuleFile>, Vec<RuleFault>), Vec<RuleFault>> {
-        let mut files = Vec::new();
-        let mut faults = Vec::new();
-        folder_files(folder, &mut files, &mut faults).map_err(|error| {
-            vec![RuleFault {
-                file: folder.to_path_buf(),
-                sentence: format!("cannot be read: {error}; name a folder of rule files"),
-            }]
-        })?;
-        if files.is_empty() && faults.is_empty() {
-            faults.push(RuleFault {
-                file: folder.to_path_buf(),
-                sentence: "holds no rule file (.yml or .yaml), so nothing would ever be found"
-                    .to_owned(),
-            });
-        }
-        files.sort();
-        Ok((files, faults))
     }
 
     /// Reads files given as path and text.
@@ -117,42 +88,6 @@ impl Rulebook {
                 .find(|detection| detection.known_as.iter().any(|known| known == reference))
         })
     }
-}
-
-fn embedded_files(folder: &Dir<'_>, files: &mut Vec<(PathBuf, String)>) {
-    for file in folder.files().filter(|file| is_rule(file.path())) {
-        let text = file.contents_utf8().unwrap_or_default().to_owned();
-        files.push((Path::new("rules").join(file.path()), text));
-    }
-    for folder in folder.dirs() {
-        embedded_files(folder, files);
-    }
-}
-
-/// Reads what can be read; the rest becomes faults, so that all of them are told at once.
-fn folder_files(
-    folder: &Path,
-    files: &mut Vec<(PathBuf, String)>,
-    faults: &mut Vec<RuleFault>,
-) -> std::io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let read = if path.is_dir() {
-            folder_files(&path, files, faults)
-        } else if is_rule(&path) {
-            fs::read_to_string(&path).map(|text| files.push((path.clone(), text)))
-        } else {
-            Ok(())
-        };
-        if let Err(error) = read {
-            faults.push(RuleFault { file: path, sentence: format!("cannot be read: {error}") });
-        }
-    }
-    Ok(())
-}
-
-fn is_rule(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml")
 }
 
 /// A correlation before the rules are known that it names.
@@ -212,13 +147,13 @@ impl Reading {
             );
         }
         for rule in collection.rules {
-            match rule::extension(&rule.custom_attributes) {
+            match extension::extension(&rule.custom_attributes) {
                 Ok(extension) => self.detection(&name, rule, extension),
                 Err(sentence) => self.fault(file, sentence),
             }
         }
         for rule in collection.correlations {
-            match rule::extension(&rule.custom_attributes) {
+            match extension::extension(&rule.custom_attributes) {
                 Ok(extension) => {
                     let (file, name) = (file.to_path_buf(), name.clone());
                     self.correlations.push(Correlation { file, name, rule, extension });
@@ -320,9 +255,7 @@ impl Reading {
                 title: rule.title.clone(),
                 level: rule::severity(rule.level),
                 category: extension.category,
-                kind: extension
-                    .kind
-                    .map_or(rule.correlation_type.as_str(), rule::ExtensionKind::as_str),
+                kind: extension.kind.map_or(rule.correlation_type.as_str(), ExtensionKind::as_str),
                 status: text::status(rule.status),
                 name,
                 lacks,

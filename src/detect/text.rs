@@ -2,7 +2,7 @@
 
 use rsigma_parser::Status;
 
-use super::rule::Extension;
+use super::extension::Extension;
 
 /// What a person is told of a rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,8 +6,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use yaml_serde::Value;
 
 use super::chained::with_inner;
+use super::extension::RuleTest;
 use super::matching::{CodeClasses, Matcher};
-use super::rule::{Rule, RuleTest};
+use super::rule::Rule;
 use super::rulebook::Rulebook;
 use super::stage::Detector;
 use crate::model::{Event, EventId, Facet, Identity, Resource};

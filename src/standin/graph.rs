@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -19,7 +18,7 @@ use rand_chacha::ChaCha8Rng;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::mishap::{Mishap, Schedule};
+use super::mishap::{Mishap, Schedule, sent};
 use super::query;
 use super::query::Query;
 use super::shelf::Shelf;
@@ -263,24 +262,6 @@ async fn sign_ins(
             Err(message) => shared.refusal(StatusCode::BAD_REQUEST, "BadRequest", &message),
         },
     }
-}
-
-/// A page, whole or as a mishap leaves it.
-fn sent(mut body: Vec<u8>, mishap: Option<Mishap>) -> Response {
-    let (json, whole) = ([(CONTENT_TYPE, "application/json")], body.len());
-    match mishap {
-        Some(Mishap::Truncated) => body.truncate(whole / 2),
-        Some(Mishap::CutOff) => {
-            body.truncate(whole / 2);
-            let parts = [Ok(Bytes::from(body)), Err(std::io::Error::other("cut off"))];
-            let stream = Body::from_stream(futures_util::stream::iter(parts));
-            let mut response = (json, stream).into_response();
-            response.headers_mut().insert(CONTENT_LENGTH, whole.into());
-            return response;
-        }
-        _ => {}
-    }
-    (json, body).into_response()
 }
 
 /// The identity endpoint of App Service.

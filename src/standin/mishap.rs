@@ -1,5 +1,8 @@
 //! What goes wrong on the way to Graph, by a schedule that a seed decides.
 
+use axum::body::{Body, Bytes};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -101,6 +104,24 @@ impl Schedule {
             (left < 0.0).then_some(mishap)
         })
     }
+}
+
+/// A page, whole or as a mishap leaves it.
+pub(super) fn sent(mut body: Vec<u8>, mishap: Option<Mishap>) -> Response {
+    let (json, whole) = ([(CONTENT_TYPE, "application/json")], body.len());
+    match mishap {
+        Some(Mishap::Truncated) => body.truncate(whole / 2),
+        Some(Mishap::CutOff) => {
+            body.truncate(whole / 2);
+            let parts = [Ok(Bytes::from(body)), Err(std::io::Error::other("cut off"))];
+            let stream = Body::from_stream(futures_util::stream::iter(parts));
+            let mut response = (json, stream).into_response();
+            response.headers_mut().insert(CONTENT_LENGTH, whole.into());
+            return response;
+        }
+        _ => {}
+    }
+    (json, body).into_response()
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ pub mod feeds;
 pub mod findings;
 mod marks;
 mod names;
+mod packed;
 mod reconciled;
 /// Records that were set aside.
 pub mod rejects;
@@ -80,10 +81,11 @@ pub use backup::{BackupError, Copied};
 pub use batch::{Batch, Fetched, Reject};
 pub use coverage::{HeadCoverage, Reading, ReadingKind, WindowDone};
 pub use dossier::{Alike, Dossier, Habits};
-pub use events::{EventRow, Stretch, arrived_after, in_time_order};
+pub use events::EventRow;
 pub use history::History;
 pub use marks::Mark;
 pub use names::{KnownIdentity, Names};
+pub use packed::{Stretch, arrived_after, in_time_order};
 pub use reconciled::Compared;
 pub use sources::{Head, Tally};
 
