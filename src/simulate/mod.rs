@@ -379,12 +379,12 @@ mod tests {
         for (family, field) in cases {
             let label = labels.iter().find(|label| label.family == family).unwrap();
             let mut shown: BTreeMap<&str, u64> = BTreeMap::new();
-            for (record, value) in &records {
-                if text(value, "/servicePrincipalId") == label.identities[0].service_principal_id {
-                    let is_told = (label.started_at..=label.ended_at).contains(&record.created_at);
-                    let count = shown.entry(text(value, field)).or_default();
-                    *count += if is_told { 1 } else { 1_000 };
-                }
+            let id = &label.identities[0].service_principal_id;
+            for (record, value) in
+                records.iter().filter(|(_, value)| text(value, "/servicePrincipalId") == id)
+            {
+                let is_told = (label.started_at..=label.ended_at).contains(&record.created_at);
+                *shown.entry(text(value, field)).or_default() += if is_told { 1 } else { 1_000 };
             }
             let new: Vec<_> = shown.iter().filter(|(_, count)| **count < 1_000).collect();
             assert!(new.len() == 1 && *new[0].1 == label.records, "{family}: {shown:?}");

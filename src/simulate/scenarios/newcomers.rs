@@ -63,11 +63,12 @@ sorts! {
     IMPATIENT = ("ca-{w}-poller-{e}" APPS, SystemAssigned Hourly, SERVICE_BUS);
 }
 
-/// Stands in for a cast where there is only one story of its family.
+/// However big the fleet is.
 const fn once(plot: Plot) -> Plot {
     Plot { repeats: false, ..plot }
 }
 
+/// Rules that may speak of it as well.
 const fn tolerating(tolerated: &'static [&'static str], plot: Plot) -> Plot {
     Plot { tolerated, ..plot }
 }

@@ -40,7 +40,7 @@ pub(super) struct Seen {
     pub(super) learns: i64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Plot {
     pub(super) family: Family,
     pub(super) is_benign: bool,
