@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::cadence::Cadence;
 use super::draw::{Draw, Purpose};
+use super::place::{Address, BOYDTON, DUBLIN, ROTTERDAM};
 use super::target::{
     ARM, COSMOS_DB, DEVOPS, EVENT_HUBS, GRAPH, KEY_VAULT, LOG_ANALYTICS, REGISTRY, SERVICE_BUS,
     SQL, STORAGE, Target,
@@ -14,44 +15,7 @@ use super::target::{
 use super::tick::DAY;
 use crate::model::SignInType;
 use Cadence::{Business, Daily, Deploys, Hourly, Minutes, Night, Weekly};
-use Proof::{Certificate, Cluster, GitHub, Secret, SystemAssigned, UserAssigned};
-
-/// Where a caller sits. All addresses are of the ranges kept free for documentation.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) network: &'static str,
-    pub(super) city: &'static str,
-    pub(super) state: &'static str,
-    pub(super) country: &'static str,
-    pub(super) latitude: &'static str,
-    pub(super) longitude: &'static str,
-    pub(super) system: u32,
-}
-
-macro_rules! places {
-    ($($name:ident = $network:literal $city:literal $state:literal $country:literal $latitude:literal $longitude:literal $system:literal;)+) => {
-        $(pub(super) static $name: Place = Place {
-            network: $network, city: $city, state: $state, country: $country,
-            latitude: $latitude, longitude: $longitude, system: $system,
-        };)+
-    };
-}
-
-places! {
-    /* Harbourline's own networks, and the clouds its jobs run in. */
-    ROTTERDAM = "192.0.2." "Rotterdam" "Zuid-Holland" "NL" "51.9225" "4.47917" 64_496;
-    DUBLIN = "198.51.100." "Dublin" "Dublin" "IE" "53.33306" "-6.24889" 8075;
-    BOYDTON = "2001:db8:17::" "Boydton" "Virginia" "US" "36.66767" "-78.3875" 8075;
-    /* Where intruders come from. */
-    HOSTER = "203.0.113." "Chisinau" "Chisinau" "MD" "47.00556" "28.8575" 64_511;
-    SAO_PAULO = "2001:db8:66::" "Sao Paulo" "Sao Paulo" "BR" "-23.5475" "-46.63611" 64_507;
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Address {
-    pub(super) place: &'static Place,
-    pub(super) host: u8,
-}
+use Proof::{Certificate, Cluster, FederatedManaged, GitHub, Secret, SystemAssigned, UserAssigned};
 
 /// What an application proves itself with.
 #[derive(Clone, Debug)]
@@ -89,6 +53,8 @@ pub(super) struct Identity {
     /// Where in the day its habits lie, in ticks.
     pub(super) phase: i64,
     pub(super) risk: &'static str,
+    /// `crossTenantAccessType`.
+    pub(super) crossing: &'static str,
 }
 
 #[derive(Clone, Debug)]
@@ -138,9 +104,11 @@ impl Identity {
 
 /// How a row of the tables below proves itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Proof {
+pub(super) enum Proof {
     SystemAssigned,
     UserAssigned,
+    /// A user-assigned identity that tokens of a cluster stand for.
+    FederatedManaged,
     Secret,
     Certificate,
     GitHub,
@@ -157,7 +125,7 @@ pub(super) struct Sort {
     cadence: Cadence,
 }
 
-const fn sort(
+pub(super) const fn sort(
     name: &'static str,
     provider: &'static str,
     proof: Proof,
@@ -167,7 +135,7 @@ const fn sort(
     Sort { name, provider, proof, targets, cadence }
 }
 
-const USER_ASSIGNED: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
+pub(super) const USER_ASSIGNED: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
 
 static MANAGED: [Sort; 14] = [
     sort(
@@ -299,7 +267,7 @@ fn identity(seed: u64, number: u32) -> Identity {
     made(sort, round, &mut Draw::new(seed, Purpose::Identity, u64::from(number), 0))
 }
 
-fn made(sort: &'static Sort, round: u32, draw: &mut Draw) -> Identity {
+pub(super) fn made(sort: &'static Sort, round: u32, draw: &mut Draw) -> Identity {
     let work = *draw.pick(&WORKS);
     let environment = *draw.pick(&ENVIRONMENTS);
     let region = *draw.pick(&REGIONS);
@@ -309,7 +277,7 @@ fn made(sort: &'static Sort, round: u32, draw: &mut Draw) -> Identity {
     if round > 0 {
         name = format!("{name}-{round:02}");
     }
-    let managed = matches!(sort.proof, SystemAssigned | UserAssigned);
+    let managed = matches!(sort.proof, SystemAssigned | UserAssigned | FederatedManaged);
     let arm_resource_id = if managed {
         arm_resource_id(&draw.guid(), &format!("rg-{work}-{environment}"), sort.provider, &name)
     } else {
@@ -327,7 +295,7 @@ fn made(sort: &'static Sort, round: u32, draw: &mut Draw) -> Identity {
         app_id: draw.guid(),
         name,
         arm_resource_id,
-        user_assigned: sort.proof == UserAssigned,
+        user_assigned: matches!(sort.proof, UserAssigned | FederatedManaged),
         credential: credential(sort.proof, draw),
         address: (!managed).then_some(Address { place, host }),
         user: None,
@@ -335,6 +303,7 @@ fn made(sort: &'static Sort, round: u32, draw: &mut Draw) -> Identity {
         cadence: sort.cadence,
         phase: draw.between(0, DAY),
         risk: if draw.percent(15) { "low" } else { "none" },
+        crossing: "none",
     }
 }
 
@@ -347,7 +316,7 @@ fn credential(proof: Proof, draw: &mut Draw) -> Credential {
             id: draw.guid(),
             issuer: "https://token.actions.githubusercontent.com",
         },
-        Cluster => Credential::Federated {
+        Cluster | FederatedManaged => Credential::Federated {
             id: draw.guid(),
             issuer: "https://westeurope.oic.prod-aks.azure.com/7c1e5b0a-3d92-4f0e-9a41-5e8b6d20c3f7/",
         },
@@ -385,5 +354,6 @@ pub(super) fn newcomer(
         cadence: Daily(1),
         phase: draw.between(0, DAY),
         risk: "none",
+        crossing: "none",
     }
 }

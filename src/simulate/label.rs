@@ -1,6 +1,6 @@
 //! What a scenario did, and what should be found of it: the key to the simulated records.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::fleet::Identity;
@@ -62,9 +62,11 @@ impl Label {
                 is_principal || named.app_id == known.app_id
             })
         };
+        // The store keeps milliseconds, records have more: a trouble of one record must not end before it begins.
+        let started_at = self.started_at - TimeDelta::milliseconds(1);
         self.identities.iter().chain(&self.successor).any(is_known)
             && since <= self.recovered_at.unwrap_or(self.ended_at).max(self.ended_at)
-            && until >= self.started_at
+            && until >= started_at
     }
 }
 
@@ -93,5 +95,46 @@ impl LabelledIdentity {
             name: who.name.clone(),
             sign_in_type: who.kind,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_record_is_covered_by_its_time_in_milliseconds() {
+        let at: DateTime<Utc> = "2026-11-22T10:00:00.1234567Z".parse().unwrap();
+        let who = LabelledIdentity {
+            identity: "a".to_owned(),
+            service_principal_id: "a".to_owned(),
+            app_id: "b".to_owned(),
+            name: String::new(),
+            sign_in_type: SignInType::ServicePrincipal,
+        };
+        let label = Label {
+            family: Family::NewResource,
+            is_benign: false,
+            rules: Vec::new(),
+            tolerated_rules: Vec::new(),
+            severity: Severity::Medium,
+            identities: vec![who],
+            successor: None,
+            error_codes: vec![0],
+            records: 1,
+            started_at: at,
+            ended_at: at,
+            recovered_at: None,
+        };
+        let named = |app_id: &str| NamedIdentity {
+            service_principal_id: String::new(),
+            app_id: app_id.to_owned(),
+            name: String::new(),
+        };
+        let kept = "2026-11-22T10:00:00.123Z".parse().unwrap();
+        let before = "2026-11-22T10:00:00.1Z".parse().unwrap();
+        assert!(label.covers(&[named("b")], kept, kept));
+        assert!(!label.covers(&[named("b")], before, before));
+        assert!(!label.covers(&[named("c")], kept, kept));
     }
 }

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::Attempt;
 use super::TENANT_ID;
-use super::fleet::{Address, Credential, Identity};
+use super::fleet::{Credential, Identity};
+use super::place::Address;
 use super::target::failure_reason;
 use super::tick;
 use crate::model::SignInType;
@@ -139,7 +140,12 @@ impl Record<'_> {
             }
             Credential::Secret { key_id } => (Some(*key_id), None, None),
             Credential::Certificate { key_id } => (Some(*key_id), Some(*key_id), None),
-            Credential::Federated { id, .. } if self.attempt.code == 0 => (None, None, Some(*id)),
+            // The federated credentials of a managed identity are Azure's: they have names, and no ids.
+            Credential::Federated { id, .. }
+                if self.attempt.code == 0 && !self.who.is_managed() =>
+            {
+                (None, None, Some(*id))
+            }
             Credential::Federated { .. } | Credential::Managed => (None, None, None),
         };
         self.guid("servicePrincipalCredentialKeyId", key);
@@ -186,7 +192,7 @@ impl Record<'_> {
             None => self.raw("null"),
             Some(Address { place, .. }) => number(self.out, place.system),
         }
-        let crossing = if of_a_user { "b2bCollaboration" } else { "none" };
+        let crossing = if of_a_user { "b2bCollaboration" } else { self.who.crossing };
         self.raw(",");
         self.plain("crossTenantAccessType", crossing);
         self.raw("\"uniqueTokenIdentifier\":\"");

@@ -41,15 +41,22 @@ pub(super) fn failure_reason(code: i64) -> &'static str {
             "User account '{email}' from identity provider '{idp}' does not exist in tenant '{tenant}' and cannot access the application."
         }
         50_196 => "The server ended the request because it found a loop in the client's requests.",
+        65_001 => "The application was not granted what it asks for by a user or an administrator.",
+        70_011 => "The scope of the request is not valid.",
         53_003 => "Access has been blocked by Conditional Access policies.",
         90_033 => "A transient error has occurred. Please try again.",
         90_055 => "Too many requests of this tenant. Please try again later.",
+        500_341 => "The account {identifier} has been deleted from the directory.",
+        501_051 => "Application '{clientId}' has no role in application '{resourceId}'.",
+        530_032 => "Access was refused by a security policy of the tenant.",
+        650_056 => "The application is configured wrongly.",
         500_011 => {
             "The resource principal named {name} was not found in the tenant named {tenant}."
         }
         700_016 => {
             "Application with identifier '{appIdentifier}' was not found in the directory '{tenantName}'."
         }
+        700_024 => "The client assertion is not within its time of validity.",
         700_027 => "Client assertion failed signature validation.",
         700_213 => {
             "No matching federated identity record found for presented assertion subject '{subject}'."

@@ -94,9 +94,34 @@ impl Act {
         }
     }
 
+    /// So many tokens from the beginning on, with pauses out of `pause`, for one of the targets after the other.
+    pub(super) fn tokens(
+        &mut self,
+        count: usize,
+        pause: &Range<i64>,
+        who: &Arc<Identity>,
+        targets: &[&'static Target],
+    ) {
+        let mut at = self.at;
+        for target in targets.iter().cycle().take(count) {
+            self.told(at, who, target, 0);
+            at += self.draw.between(pause.start, pause.end);
+        }
+    }
+
     /// The hero's ordinary sign-ins do not happen from the beginning until `until`.
     pub(super) fn silenced_until(&mut self, until: i64) {
-        self.changes.push((0, Change { span: self.at..until, instead: None }));
+        self.silent(0, self.at..until);
+    }
+
+    /// One of the cast does not sign in, save what the story tells.
+    pub(super) fn silent(&mut self, member: usize, span: Range<i64>) {
+        self.changes.push((member, Change { span, instead: None }));
+    }
+
+    /// The hero is not there before the story.
+    pub(super) fn born(&mut self) {
+        self.silent(0, i64::MIN..self.at);
     }
 
     /// From `since` on the hero shows itself as `instead`.

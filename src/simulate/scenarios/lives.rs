@@ -42,3 +42,34 @@ pub(super) fn deleted(act: &mut Act) {
 pub(super) fn silent(act: &mut Act) {
     act.silenced_until(i64::MAX);
 }
+
+/// Torn down and made anew between two requests: nothing fails, but the ids are others.
+pub(super) fn replaced(act: &mut Act) {
+    let successor = Arc::new(act.hero().recreated(&mut act.draw));
+    let count = 2 + act.draw.index(3);
+    act.tokens(count, &(SECOND..2 * MINUTE), &successor, successor.targets);
+    act.becomes(act.at, &successor);
+}
+
+/// Somebody's new application begins with what has power.
+pub(super) fn new_with_power(act: &mut Act) {
+    let who = act.hero();
+    act.born();
+    let count = 4 + act.draw.index(8);
+    act.tokens(count, &(30 * SECOND..12 * MINUTE), &who, who.targets);
+}
+
+/// Deleted in the directory, which remembers it: sometimes it is restored, sometimes that was the end.
+pub(super) fn removed_account(act: &mut Act) {
+    let who = act.hero();
+    let until = act.at + act.draw.between(40 * MINUTE, 150 * MINUTE);
+    let patience = act.draw.between(4 * MINUTE, 12 * MINUTE);
+    act.refused_until(until, &(patience..patience + 3 * MINUTE), &who, who.targets[0], 500_341);
+    let back = until + patience + 3 * MINUTE;
+    if act.draw.percent(60) {
+        act.recovered(back, &who);
+        act.silenced_until(back);
+    } else {
+        act.silenced_until(i64::MAX);
+    }
+}

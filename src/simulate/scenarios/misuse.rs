@@ -5,9 +5,8 @@ use std::sync::Arc;
 use super::act::Act;
 use crate::model::SignInType;
 use crate::simulate::draw::Draw;
-use crate::simulate::fleet::{
-    Address, BOYDTON, Credential, DUBLIN, HOSTER, Identity, ROTTERDAM, SAO_PAULO, User,
-};
+use crate::simulate::fleet::{Credential, Identity, User};
+use crate::simulate::place::{Address, BOYDTON, DUBLIN, HOSTER, ROTTERDAM, SAO_PAULO};
 use crate::simulate::target::{ARM, GRAPH, KEY_VAULT, STORAGE};
 use crate::simulate::tick::{MINUTE, SECOND};
 
@@ -104,5 +103,6 @@ fn stranger(kind: SignInType, name: String, draw: &mut Draw) -> Identity {
         cadence: crate::simulate::cadence::Cadence::Weekly,
         phase: 0,
         risk: "none",
+        crossing: "none",
     }
 }

@@ -1,22 +1,30 @@
 //! The troubles, and what only looks like trouble: which there are, whom they befall, and when.
 
 mod act;
+mod confusers;
 mod credentials;
 mod family;
+mod habits;
 mod harmless;
 mod lives;
 mod misuse;
+mod newcomers;
+mod plot;
 mod plots;
 mod refusals;
+mod volumes;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use act::{Act, Change};
-use plots::{Cast, PLOTS, Plot, When};
+use newcomers::OF_NEWCOMERS;
+use plot::{Cast, NEW_CODE, Plot, When};
+use plots::OF_THE_FLEET;
 
 use super::draw::{Draw, Purpose};
+use super::fleet;
 use super::fleet::{Fleet, Identity};
 use super::label::{Label, LabelledIdentity};
 use super::tick;
@@ -28,10 +36,15 @@ pub use family::{Family, Scenarios, UnknownScenario};
 
 /// One story for so many identities.
 const IDENTITIES_EACH: usize = 40;
-/// Rules that learn know nobody before a week is over; one day to spare.
+/// Most rules that learn know nobody before a week is over; one day to spare.
 const LEARNING: i64 = 8 * DAY;
 /// Silence after which even a workload that asks once a day is missed.
 const PATIENCE: i64 = 4 * DAY;
+
+/// Newcomers are numbered from here, a story's behind those of the one before: no fleet reaches it.
+const NEWCOMERS: u64 = 1 << 32;
+/// The stories of newcomers are numbered from here, so that they move none of the others.
+const STORIES_OF_NEWCOMERS: usize = 1 << 20;
 
 /// A plot with its cast and its hour.
 #[derive(Debug)]
@@ -50,6 +63,7 @@ pub(super) struct Stories {
     seed: u64,
     stretch: Range<i64>,
     all: Vec<Story>,
+    newcomers: Vec<(u64, Arc<Identity>)>,
     changes: BTreeMap<u64, Vec<Change>>,
 }
 
@@ -60,14 +74,20 @@ impl Stories {
         fleet: &Fleet,
         stretch: Range<i64>,
     ) -> Self {
-        let mut stories = Self { seed, stretch, all: Vec::new(), changes: BTreeMap::new() };
+        let mut stories = Self {
+            seed,
+            stretch,
+            all: Vec::new(),
+            newcomers: Vec::new(),
+            changes: BTreeMap::new(),
+        };
         if stories.stretch.is_empty() {
             return stories;
         }
         let mut free: Vec<usize> = (0..fleet.0.len()).collect();
         let copies = (fleet.0.len() / IDENTITIES_EACH).max(1);
         let of_each = |is_crowd: bool| {
-            let plots = move || PLOTS.iter().enumerate();
+            let plots = move || OF_THE_FLEET.iter().enumerate();
             let is_meant = move |plot: &Plot| matches!(plot.cast, Cast::Crowd) == is_crowd;
             (0..copies).flat_map(move |copy| {
                 plots()
@@ -78,10 +98,25 @@ impl Stories {
         // A crowd is of those whom nothing else befalls: one who is gone meets no outage.
         for (copy, order, plot) in of_each(false).chain(of_each(true)) {
             if (copy == 0 || plot.repeats) && scenarios.has(plot.family) {
-                stories.cast(plot, copy * PLOTS.len() + order, copy, fleet, &mut free);
+                stories.cast(plot, copy * OF_THE_FLEET.len() + order, copy, fleet, &mut free);
+            }
+        }
+        let days = (stories.stretch.end - stories.stretch.start) / DAY;
+        for copy in 0..copies {
+            for (order, plot) in OF_NEWCOMERS.iter().enumerate() {
+                let is_meant = (copy == 0 || plot.repeats) && days >= plot.least_days;
+                if is_meant && scenarios.has(plot.family) {
+                    let number = STORIES_OF_NEWCOMERS + copy * OF_NEWCOMERS.len() + order;
+                    stories.cast(plot, number, copy, fleet, &mut free);
+                }
             }
         }
         stories
+    }
+
+    /// Who lives in the tenant besides the fleet.
+    pub(super) fn newcomers(&self) -> impl Iterator<Item = (u64, &Arc<Identity>)> {
+        self.newcomers.iter().map(|(number, who)| (*number, who))
     }
 
     /// Adds a story, if somebody is left to be in it.
@@ -95,7 +130,11 @@ impl Stories {
     ) {
         let number = u64::try_from(number).expect("fewer stories than identities");
         let mut draw = Draw::new(self.seed, Purpose::Placing, number, 0);
-        let Some(cast) = chosen(plot.cast, fleet, free, &mut draw) else { return };
+        let cast = match plot.cast {
+            Cast::Newcomers(sorts) => self.arrived(sorts, number, copy),
+            cast => chosen(cast, fleet, free, &mut draw),
+        };
+        let Some(cast) = cast else { return };
         let at = placed(plot.when, number, copy, &self.stretch, &mut draw);
         let mut story = Story { plot, number, at, cast, days: 0..0 };
         let act = self.played(&story);
@@ -107,6 +146,26 @@ impl Stories {
             story.days = first..last + 1;
         }
         self.all.push(story);
+    }
+
+    /// Brings along one of each sort, to live like those of the fleet.
+    fn arrived(
+        &mut self,
+        sorts: &'static [fleet::Sort],
+        story: u64,
+        copy: usize,
+    ) -> Option<Vec<(u64, Arc<Identity>)>> {
+        let first = NEWCOMERS + story * 256;
+        let round = u32::try_from(copy).ok()?;
+        let cast: Vec<_> = (first..)
+            .zip(sorts)
+            .map(|(number, sort)| {
+                let mut draw = Draw::new(self.seed, Purpose::Identity, number, 0);
+                (number, Arc::new(fleet::made(sort, round, &mut draw)))
+            })
+            .collect();
+        self.newcomers.extend(cast.iter().cloned());
+        Some(cast)
     }
 
     /// Plays a story from beginning to end. It is played again for each day, and not kept.
@@ -172,16 +231,16 @@ impl Stories {
         let mut error_codes: Vec<i64> = told().map(|attempt| attempt.code).collect();
         error_codes.sort_unstable();
         error_codes.dedup();
-        let learnt = story.at - self.stretch.start >= LEARNING;
+        let known_for = (story.at - self.stretch.start) / DAY;
         let is_seen = !plot.is_silent || self.stretch.end - story.at >= PATIENCE;
-        let expected = || plot.rules.iter().filter(|rule| is_seen && (learnt || !rule.learns));
+        let expected = || plot.rules.iter().filter(|rule| is_seen && known_for >= rule.learns);
         let recovered = act.attempts.iter().filter(|attempt| attempt.mark == Mark::Recovered);
         let last = if plot.is_silent { self.stretch.end } else { story.at };
         Some(Label {
             family: plot.family,
             is_benign: plot.is_benign,
             rules: expected().map(|rule| rule.name.to_owned()).collect(),
-            tolerated_rules: plot.tolerated.iter().map(ToString::to_string).collect(),
+            tolerated_rules: tolerated(plot, &error_codes),
             severity: expected().map(|rule| rule.severity).max().unwrap_or(Severity::Informational),
             identities,
             successor: act.successor.as_deref().map(LabelledIdentity::of),
@@ -194,6 +253,14 @@ impl Stories {
     }
 }
 
+/// Whoever is refused for a new reason shows a new code, whatever else the trouble is.
+fn tolerated(plot: &Plot, error_codes: &[i64]) -> Vec<String> {
+    let is_refused = !plot.is_benign && error_codes.iter().any(|code| *code != 0);
+    let is_expected = plot.rules.iter().any(|rule| rule.name == NEW_CODE.name);
+    let new_code = (is_refused && !is_expected).then_some(NEW_CODE.name);
+    plot.tolerated.iter().copied().chain(new_code).map(str::to_owned).collect()
+}
+
 /// Takes the cast from those who are in no other story.
 fn chosen(
     cast: Cast,
@@ -204,7 +271,7 @@ fn chosen(
     let member =
         |place: usize| (u64::try_from(place).expect("an index fits"), Arc::clone(&fleet.0[place]));
     match cast {
-        Cast::Nobody => Some(Vec::new()),
+        Cast::Nobody | Cast::Newcomers(_) => Some(Vec::new()),
         Cast::One(fits) => {
             let fitting: Vec<usize> =
                 (0..free.len()).filter(|&place| fits(&fleet.0[free[place]])).collect();

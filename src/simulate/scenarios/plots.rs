@@ -1,111 +1,16 @@
-//! The table of plots: what each is called, whom it befalls, when, and which rules see it.
+//! The plots that befall the fleet, and those that bring along their own for a day.
 
-use super::act::Act;
-use super::{Family, credentials, harmless, lives, misuse, refusals};
-use crate::model::Severity;
+use super::family::Family;
+use super::plot::{
+    BLOCKED, BURST, COUNTRY, CROSS_TENANT, Cast, DISABLED, FEDERATION, NETWORK, NEW_KEY, NIGHT,
+    NO_RESOURCE, NOT_FOUND, OFFICE, OUTAGE, PRIVILEGED, Plot, REJECTED, REJECTED_MANY, SILENT,
+    SPRAY, STREAK, UNKNOWN_CODE, When, harmless, trouble,
+};
+use super::{credentials, harmless, lives, misuse, refusals};
 use crate::simulate::cadence::Cadence;
 use crate::simulate::fleet::Identity;
 use crate::simulate::target::{ARM, GRAPH, KEY_VAULT};
 
-/// Whom a story befalls.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Cast {
-    /// It brings along its own.
-    Nobody,
-    One(fn(&Identity) -> bool),
-    /// Many at once.
-    Crowd,
-}
-
-/// When the first story of its family begins. Further ones, in bigger fleets, begin on any day after
-/// the time of learning.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum When {
-    /// On one of the last days, between these hours (UTC).
-    Hours(i64, i64),
-    /// The last night, shortly after 02:00, and over before the end.
-    LastNight,
-    /// Shortly before the end.
-    AtTheEnd,
-    FromTheStart,
-    DaysBeforeTheEnd(i64),
-}
-
-/// A rule that finds the story.
-#[derive(Debug)]
-pub(super) struct Seen {
-    pub(super) name: &'static str,
-    pub(super) severity: Severity,
-    /// Whether it must know the identity for a week first.
-    pub(super) learns: bool,
-}
-
-#[derive(Debug)]
-pub(super) struct Plot {
-    pub(super) family: Family,
-    pub(super) is_benign: bool,
-    /// Whether its sign is that there are no records.
-    pub(super) is_silent: bool,
-    /// Whether a bigger fleet sees it more than once.
-    pub(super) repeats: bool,
-    pub(super) rules: &'static [&'static Seen],
-    pub(super) tolerated: &'static [&'static str],
-    pub(super) cast: Cast,
-    pub(super) when: When,
-    pub(super) play: fn(&mut Act),
-}
-
-const fn trouble(
-    family: Family,
-    rules: &'static [&'static Seen],
-    cast: Cast,
-    when: When,
-    play: fn(&mut Act),
-) -> Plot {
-    Plot {
-        family,
-        is_benign: false,
-        is_silent: false,
-        repeats: true,
-        rules,
-        tolerated: &[],
-        cast,
-        when,
-        play,
-    }
-}
-
-const fn harmless(family: Family, cast: Cast, when: When, play: fn(&mut Act)) -> Plot {
-    Plot { is_benign: true, ..trouble(family, &[], cast, when, play) }
-}
-
-macro_rules! seen {
-    ($($name:ident $rule:literal $severity:ident $learns:literal;)+) => {
-        $(static $name: Seen = Seen { name: $rule, severity: Severity::$severity, learns: $learns };)+
-    };
-}
-
-seen! {
-    NOT_FOUND "application_not_found_spike" High false;
-    STREAK "failure_streak" Medium false;
-    SPRAY "application_id_spray" High false;
-    CROSS_TENANT "cross_tenant_user_spike" High false;
-    REJECTED "credential_rejected_streak" High false;
-    REJECTED_MANY "credential_rejected_spike" High false;
-    NEW_KEY "first_seen_credential_key" Medium true;
-    FEDERATION "federation_mismatch" Medium false;
-    DISABLED "application_disabled" High false;
-    NO_RESOURCE "resource_not_found" Medium false;
-    BLOCKED "blocked_by_conditional_access" High false;
-    UNKNOWN_CODE "unknown_error_code" Medium false;
-    PRIVILEGED "first_seen_privileged_resource" High true;
-    BURST "token_burst" Medium false;
-    SILENT "identity_fell_silent" Medium true;
-    OUTAGE "service_outage" High false;
-}
-
-const OFFICE: When = When::Hours(7, 16);
-const NIGHT: When = When::Hours(1, 4);
 const SECRET: Cast = Cast::One(Identity::has_secret);
 const CERTIFICATE: Cast = Cast::One(Identity::has_certificate);
 const USER_ASSIGNED: Cast = Cast::One(|who| who.user_assigned && who.cadence != Cadence::Weekly);
@@ -122,14 +27,18 @@ const MANAGED: Cast = Cast::One(Identity::is_managed);
 const ANY: Cast = Cast::One(|_| true);
 
 /// Those that few identities fit come first.
-pub(super) static PLOTS: [Plot; 24] = [
-    trouble(
-        Family::RecreatedIdentity,
-        &[&NOT_FOUND, &STREAK],
-        USER_ASSIGNED,
-        When::LastNight,
-        lives::recreated,
-    ),
+pub(super) static OF_THE_FLEET: [Plot; 24] = [
+    Plot {
+        // The successor is what these two see.
+        tolerated: &["recreated_identity", "new_identity_privileged"],
+        ..trouble(
+            Family::RecreatedIdentity,
+            &[&NOT_FOUND, &STREAK],
+            USER_ASSIGNED,
+            When::LastNight,
+            lives::recreated,
+        )
+    },
     Plot {
         // The attempts go on under the client id alone; the service principal is heard no more.
         tolerated: &["identity_fell_silent"],
@@ -182,7 +91,7 @@ pub(super) static PLOTS: [Plot; 24] = [
     ),
     trouble(
         Family::StolenCredential,
-        &[&NEW_KEY, &PRIVILEGED],
+        &[&NEW_KEY, &PRIVILEGED, &COUNTRY, &NETWORK],
         SECRET,
         NIGHT,
         misuse::stolen_credential,

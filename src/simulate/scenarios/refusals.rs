@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::act::Act;
-use crate::simulate::fleet::{Address, Identity, SAO_PAULO};
+use crate::simulate::fleet::Identity;
+use crate::simulate::place::{Address, SAO_PAULO};
 use crate::simulate::target::{OTHER_CLOUD, UNKNOWN};
 use crate::simulate::tick::{HOUR, MINUTE, SECOND};
 
@@ -62,6 +63,59 @@ pub(super) fn undocumented_error_code(act: &mut Act) {
     let who = act.hero();
     let until = act.at + act.draw.between(90 * MINUTE, 150 * MINUTE);
     act.refused_until(until, &(8 * MINUTE..14 * MINUTE), &who, &OTHER_CLOUD, 7_000_232);
+}
+
+/// What no other rule looks for.
+const MISCONFIGURED: [i64; 4] = [501_051, 650_056, 65_001, 70_011];
+
+/// A permission was taken away by mistake and given back within the hour: too few refusals for a streak.
+pub(super) fn new_failure_code(act: &mut Act) {
+    let who = act.hero();
+    let code = *act.draw.pick(&MISCONFIGURED);
+    let mut at = act.at;
+    for _ in 0..3 + act.draw.below(2) {
+        act.told(at, &who, who.targets[0], code);
+        at += act.draw.between(3 * MINUTE, 14 * MINUTE);
+    }
+    act.recovered(at, &who);
+    act.silenced_until(at);
+}
+
+/// A patient workload: one attempt every few hours, for two days.
+pub(super) fn slow_failures(act: &mut Act) {
+    let who = act.hero();
+    let code = *act.draw.pick(&MISCONFIGURED);
+    let back = act.at + act.draw.between(40 * HOUR, 52 * HOUR);
+    let pause = act.draw.between(2 * HOUR, 4 * HOUR);
+    act.refused_until(back - MINUTE, &(pause..pause + HOUR), &who, who.targets[0], code);
+    act.recovered(back, &who);
+    act.silenced_until(back);
+}
+
+/// One of two instances was left behind with the old secret; the other goes on.
+pub(super) fn half_broken(act: &mut Act) {
+    let left_behind = Arc::new(act.hero().with_new_key(&mut act.draw));
+    let code = *act.draw.pick(&[7_000_222, 7_000_215]);
+    let until = act.at + act.draw.between(18 * HOUR, 23 * HOUR);
+    let pause = 50 * MINUTE..act.draw.between(60 * MINUTE, 85 * MINUTE);
+    act.refused_until(until, &pause, &left_behind, left_behind.targets[0], code);
+}
+
+/// One change in the tenant, and all whom it concerns are refused alike until it is taken back.
+pub(super) fn fleet_refused(act: &mut Act) {
+    let code = *act.draw.pick(&[53_003, 500_011, 530_032]);
+    let over = act.at + act.draw.between(22 * MINUTE, 28 * MINUTE);
+    for member in 0..act.draw.index(act.cast.len() - 5) + 6 {
+        let who = Arc::clone(&act.cast[member]);
+        let mut at = act.at + act.draw.between(0, 9 * MINUTE);
+        for _ in 0..2 + act.draw.below(3) {
+            act.told(at, &who, who.targets[0], code);
+            at += act.draw.between(MINUTE, 4 * MINUTE);
+        }
+        let relief = over + act.draw.between(0, 4 * MINUTE);
+        act.recovered(relief, &who);
+        act.silent(member, act.at..relief);
+    }
 }
 
 /// Some minutes of faults for many; each gets its token in the end.
