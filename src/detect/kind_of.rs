@@ -63,7 +63,10 @@ fn own(
     let learn_for = span("learn_for", extension.learn_for.as_ref())?.unwrap_or(0);
     let learn_events = extension.learn_events;
     Ok(match kind {
-        ExtensionKind::Streak => Kind::Streak(Streak { length: least("a streak")? }),
+        ExtensionKind::Streak => Kind::Streak(Streak {
+            length: least("a streak")?,
+            at_least: span("at_least", extension.at_least.as_ref())?.unwrap_or(0),
+        }),
         ExtensionKind::FirstSeen => Kind::FirstSeen(FirstSeen {
             timespan,
             learn_for,

@@ -19,10 +19,10 @@ fn sign_in(number: u32, id: u32, at: DateTime<Utc>, code: u32) -> Value {
     one
 }
 
-/// Eight failures of one identity within two minutes.
+/// Eight failures of one identity within thirty-five minutes.
 fn streak(number: u32, first_id: u32, at: DateTime<Utc>, code: u32) -> Vec<Value> {
     (0..8)
-        .map(|n| sign_in(number, first_id + n, at + TimeDelta::seconds(i64::from(n) * 15), code))
+        .map(|n| sign_in(number, first_id + n, at + TimeDelta::minutes(i64::from(n) * 5), code))
         .collect()
 }
 
@@ -72,7 +72,7 @@ fn an_outage_takes_in_the_streaks_it_caused_whichever_is_known_first() {
         assert_eq!(told.len(), 2, "{told:?}");
         let outage =
             told.iter().find(|(title, _)| title.starts_with("Entra refuses many")).unwrap();
-        assert_eq!(outage.1, ["service_outage", "failure_streak"], "{told:?}");
+        assert_eq!(outage.1, ["service_outage", "passing_failure_lasts"], "{told:?}");
         assert!(told.iter().any(|(title, _)| title.contains("func-09-prod")), "{told:?}");
     }
 }
@@ -89,13 +89,13 @@ fn streaks_are_on_their_own_again_when_the_outage_is_taken_back() {
     place.run("import all.ndjson").says(0, &["1 incident"]);
     // A rule set without the rule about outages.
     let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/sign_in");
-    for name in ["failure_streak.yml", "sign_in_failed.yml", "sign_in_succeeded.yml"] {
+    for name in ["passing_failure_lasts.yml", "passing_failure.yml", "sign_in_succeeded.yml"] {
         place.write(&format!("fewer/{name}"), std::fs::read(shipped.join(name)).unwrap());
     }
     place.write("none.ndjson", lines(&[sign_in(30, 3_000, hours_ago(1), 0)]));
     place.run("--rules fewer import none.ndjson").says(0, &["1 stored"]);
     let told: Vec<_> = told(&place);
-    assert!(told.iter().any(|(_, rules)| *rules == ["failure_streak"]), "{told:?}");
+    assert!(told.iter().any(|(_, rules)| *rules == ["passing_failure_lasts"]), "{told:?}");
 }
 
 #[test]

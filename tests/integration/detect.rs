@@ -34,6 +34,15 @@ const CORRELATIONS: &[[&str; 7]] = &[
         "kind: streak, broken_by: [good]",
     ],
     [
+        "long streak",
+        "event_count",
+        "failed",
+        "identity",
+        "1d",
+        "condition: {gte: 2}",
+        "kind: streak, broken_by: [good], at_least: 6m",
+    ],
+    [
         "first",
         "value_count",
         "failed, good",

@@ -190,12 +190,19 @@ fn windows<E: Timed>(
         .collect()
 }
 
-fn streaks(group: &str, events: &[Small], length: usize) -> Vec<Seen> {
-    events
-        .split(|event| !event.failed)
-        .filter(|run| run.len() >= length)
-        .map(|run| seen("streak", group, run, &run[length - 1]))
-        .collect()
+fn streaks(
+    rule: &str,
+    group: &str,
+    events: &[Small],
+    (length, minutes): (usize, i64),
+) -> Vec<Seen> {
+    let mut found = Vec::new();
+    for run in events.split(|event| !event.failed) {
+        let enough = (0..run.len())
+            .find(|last| last + 1 >= length && run[*last].at() - run[0].at() >= minutes * MINUTE);
+        found.extend(enough.map(|last| seen(rule, group, run, &run[last])));
+    }
+    found
 }
 
 fn firsts(
@@ -552,9 +559,10 @@ pub(crate) fn oracle(events: &[Small]) -> Vec<Seen> {
     }
     found.extend(aliased(&all));
     for (group, events) in groups(&all, both) {
-        found.extend(streaks(&group, &events, 3));
+        found.extend(streaks("streak", &group, &events, (3, 0)));
     }
     for (group, events) in groups(&all, identity) {
+        found.extend(streaks("long streak", &group, &events, (2, 6)));
         found.extend(firsts(&group, &events, 20, 4, 10, ("first", 1)));
         found.extend(firsts(&group, &events, 20, 4, 10, ("first twice", 2)));
     }

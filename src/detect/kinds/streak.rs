@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::absence::span;
 use super::window::{Mark, absorb, begin};
 use super::{Fold, Occurrence, Role, Standing};
 use crate::model::Draft;
@@ -10,13 +11,25 @@ use crate::model::Draft;
 pub struct Streak {
     /// Events in a row that make a finding.
     pub length: u64,
+    /// Milliseconds from the first to the last of them, or it is not one yet.
+    pub at_least: i64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
-    /// The run so far, while it is shorter than a finding.
-    run: Vec<Mark>,
-    open: Option<Draft>,
+    run: Option<Draft>,
+    /// Whether the run is long enough to be a finding.
+    found: bool,
+}
+
+impl Streak {
+    fn suffices(&self, run: &Draft) -> bool {
+        run.event_count >= self.length && lasted(run) >= self.at_least
+    }
+}
+
+fn lasted(run: &Draft) -> i64 {
+    run.last_at - run.started_at
 }
 
 impl Fold for Streak {
@@ -27,7 +40,7 @@ impl Fold for Streak {
     }
 
     fn open(&self, state: &State) -> Vec<Draft> {
-        state.open.iter().cloned().collect()
+        state.run.iter().filter(|_| state.found).cloned().collect()
     }
 
     fn can_be_broken(&self) -> bool {
@@ -40,35 +53,39 @@ impl Fold for Streak {
         event: &Occurrence<'_>,
         _: &[String],
     ) -> Standing {
-        let length = |state: &State| {
-            state.open.as_ref().map_or(state.run.len() as u64, |open| open.event_count)
+        let breaks = event.role == Role::Breaks;
+        let run = if breaks { &before.run } else { &after.run };
+        let length = run.as_ref().map_or(0, |run| run.event_count);
+        let time = run.as_ref().map_or(0, lasted);
+        let (what, standing) = if breaks {
+            let standing = Standing::default().knows("this event", "breaks the run");
+            ("the run that it ended", standing)
+        } else {
+            ("events in a row", Standing::default())
         };
         let enough = format!("{} or more", self.length);
-        if event.role == Role::Breaks {
-            let run = length(before);
-            return Standing::default()
-                .knows("this event", "breaks the run")
-                .needs("the run that it ended", run, enough, run >= self.length);
+        let standing = standing.needs(what, length, enough, length >= self.length);
+        if self.at_least == 0 {
+            return standing;
         }
-        let run = length(after);
-        Standing::default().needs("events in a row", run, enough, run >= self.length)
+        let enough = format!("{} or more", span(self.at_least));
+        standing.needs("time from first to last", span(time), enough, time >= self.at_least)
     }
 
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
         if event.role == Role::Breaks {
-            state.run.clear();
-            closed.extend(state.open.take());
+            closed.extend(state.run.take().filter(|_| state.found));
+            state.found = false;
             return;
         }
         let mark = Mark::from(event);
-        if let Some(open) = &mut state.open {
-            absorb(open, &mark);
-        } else {
-            state.run.push(mark);
-            if state.run.len() as u64 >= self.length {
-                state.open = begin(&state.run);
-                state.run.clear();
-            }
+        match &mut state.run {
+            Some(run) => absorb(run, &mark),
+            none => *none = begin([&mark]),
+        }
+        if let Some(run) = state.run.as_mut().filter(|run| !state.found && self.suffices(run)) {
+            (run.detected_at, run.detected_by) = (mark.at, mark.id);
+            state.found = true;
         }
     }
 }

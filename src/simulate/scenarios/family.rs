@@ -57,6 +57,7 @@ families! {
     OrdinaryBurst "ordinary_burst"
     NewFailureCode "new_failure_code"
     SlowFailures "slow_failures"
+    StuckIdentity "stuck_identity"
     HalfBroken "half_broken"
     RemovedAccount "removed_account"
     FleetRefused "fleet_refused"

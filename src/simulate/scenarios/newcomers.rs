@@ -5,7 +5,7 @@ use super::plot::{
     BLOCKED, BURST, COUNTRY, CREDENTIAL_KIND, CROSSING, Cast, DELETED, DORMANT,
     FEDERATED_CREDENTIAL, FLEET, FLOOD, ISSUER, NETWORK, NEW_CODE, NEW_KEY, NEW_RESOURCE,
     NEW_WITH_POWER, NIGHT, NO_RESOURCE, OFF_RHYTHM, OFFICE, Plot, RECREATED, REJECTED, SHARE,
-    SILENT, STREAK, THROTTLED, VOLUME, When, harmless, trouble,
+    SILENT, STREAK, STUCK, THROTTLED, VOLUME, When, harmless, trouble,
 };
 use super::{confusers, habits, lives, refusals, volumes};
 use crate::simulate::cadence::Cadence::{Business, Daily, Deploys, Hourly, Minutes};
@@ -33,6 +33,7 @@ sorts! {
     JUMP_HOST = ("vm-{w}-jump-{e}" MACHINES, SystemAssigned Daily(1), LOG_ANALYTICS STORAGE);
     RENDERER = ("ca-{w}-render-{e}" APPS, SystemAssigned Daily(2), STORAGE SERVICE_BUS);
     APPROVALS = ("sp-{w}-approvals-{e}" "", Secret Hourly, SQL);
+    COURIER = ("ca-{w}-courier-{e}" APPS, SystemAssigned Minutes(10), SERVICE_BUS);
     ARCHIVE = ("func-{w}-archive-{e}" SITES, SystemAssigned Daily(2), STORAGE);
     API = ("sp-{w}-api-{e}" "", Secret Hourly, SQL SERVICE_BUS);
     LEGACY = ("sp-{w}-legacy-{e}" "", Secret Minutes(20), STORAGE);
@@ -75,7 +76,7 @@ const fn tolerating(tolerated: &'static [&'static str], plot: Plot) -> Plot {
 
 const ANY_HOUR: When = When::Hours(0, 22);
 
-pub(super) static OF_NEWCOMERS: [Plot; 26] = [
+pub(super) static OF_NEWCOMERS: [Plot; 27] = [
     tolerating(
         &[STREAK.name, SHARE.name, VOLUME.name],
         trouble(
@@ -126,6 +127,13 @@ pub(super) static OF_NEWCOMERS: [Plot; 26] = [
             When::DaysBeforeTheEnd(3),
             refusals::slow_failures,
         ),
+    ),
+    trouble(
+        Family::StuckIdentity,
+        &[&STUCK],
+        Cast::Newcomers(COURIER),
+        ANY_HOUR,
+        refusals::stuck_identity,
     ),
     tolerating(
         &[REJECTED.name],

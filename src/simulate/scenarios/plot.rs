@@ -91,6 +91,7 @@ macro_rules! seen {
 seen! {
     NOT_FOUND "application_not_found_spike" High 0;
     STREAK "failure_streak" Medium 0;
+    STUCK "passing_failure_lasts" Medium 0;
     SPRAY "application_id_spray" High 0;
     CROSS_TENANT "cross_tenant_user_spike" High 0;
     REJECTED "credential_rejected_streak" High 0;

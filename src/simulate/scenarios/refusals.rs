@@ -92,6 +92,16 @@ pub(super) fn slow_failures(act: &mut Act) {
     act.silenced_until(back);
 }
 
+/// Entra's fault concerns one identity alone, and lasts.
+pub(super) fn stuck_identity(act: &mut Act) {
+    let who = act.hero();
+    let code = *act.draw.pick(&[90_033, 90_024, 50_196]);
+    let back = act.at + act.draw.between(50 * MINUTE, 100 * MINUTE);
+    act.refused_until(back - MINUTE, &(3 * MINUTE..7 * MINUTE), &who, who.targets[0], code);
+    act.recovered(back, &who);
+    act.silenced_until(back);
+}
+
 /// One of two instances was left behind with the old secret; the other goes on.
 pub(super) fn half_broken(act: &mut Act) {
     let left_behind = Arc::new(act.hero().with_new_key(&mut act.draw));
