@@ -1,5 +1,7 @@
 //! The only file that knows the order of the stages.
 
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -9,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{App, LOOK_EVERY, Ruleset, Watch};
 use crate::detect::Found;
 use crate::incidents::{self, Grouped};
+use crate::ingest;
+use crate::ingest::import::{Import, Imported, Progress};
 use crate::ingest::poll::{HeadRead, OnPage, Poll, Polled};
 use crate::notify::{Delivered, Planned};
 use crate::sources::Source;
@@ -20,6 +24,9 @@ const TICK: Duration = Duration::from_secs(15);
 
 /// A wait as long as this is said, so that nobody takes it for a hang.
 const SAID_FROM: Duration = Duration::from_secs(5);
+
+/// Events of an import that are evaluated together while it goes on.
+const BESIDE: u64 = 40_000;
 
 /// Reads of a source that fail in a row before [`catch_up`] gives it up.
 const GIVE_UP_AFTER: u32 = 3;
@@ -66,6 +73,47 @@ async fn find(
     let mut grouped = incidents::run(&app.store, &rules.facts, &app.config.incidents, now).await?;
     grouped += incidents::watch(&app.store, now).await?;
     Ok((found, grouped))
+}
+
+/// Imports files and, as long as their records come in the order of time, detects beside the reading. What comes
+/// out of order is left for [`evaluate`], which puts it into order first.
+pub async fn import(
+    app: &App,
+    paths: Vec<PathBuf>,
+    with: Import<'_>,
+) -> Result<Imported, StoreError> {
+    let (enough, ended) = (Notify::new(), CancellationToken::new());
+    let (waiting, stored_before) = (AtomicU64::new(0), AtomicU64::new(0));
+    let (now, tell) = (with.now, with.on_batch);
+    let on_batch = |progress: &Progress| {
+        let stored = progress.tally.stored;
+        let new = stored - stored_before.swap(stored, Ordering::Relaxed);
+        let waits = waiting.fetch_add(new, Ordering::Relaxed) + new;
+        if waits >= BESIDE && !progress.is_out_of_order {
+            enough.notify_one();
+        }
+        tell(progress);
+    };
+    let reading = async {
+        let imported = ingest::import::import(paths, Import { on_batch: &on_batch, ..with }).await;
+        ended.cancel();
+        imported
+    };
+    let detecting = async {
+        let mut detector = app.detector.lock().await;
+        loop {
+            tokio::select! {
+                biased;
+                () = ended.cancelled() => return Ok(()),
+                () = enough.notified() => {}
+            }
+            let events = waiting.swap(0, Ordering::Relaxed);
+            let events = i64::try_from(events).unwrap_or(i64::MAX);
+            detector.run_beside(&app.store, events, now).await?;
+        }
+    };
+    let (imported, detected): (_, Result<(), StoreError>) = tokio::join!(reading, detecting);
+    detected.and(imported)
 }
 
 /// Why a walk to the end did not get there.

@@ -14,7 +14,7 @@ use super::run::stop_on_signal;
 use super::screen::{self, Screen, mention};
 use super::settings::{Global, Wrong};
 use crate::app::App;
-use crate::ingest::import::{Import, Imported, import};
+use crate::ingest::import::{Import, Imported, Progress};
 use crate::ingest::poll::HeadRead;
 use crate::pipeline;
 use crate::sources::folder::Folder;
@@ -72,10 +72,11 @@ pub(super) async fn run(global: &Global, args: Args, screen: &mut Screen) -> any
         return follow(app, &args, &stop).await;
     }
     let (bar, no_notify) = (screen::spinner(), args.no_notify);
-    let on_batch = |tally: &Tally| {
+    let on_batch = |Progress { tally, .. }: &Progress| {
         bar.set_message(format!("{} records read, {} new", tally.read, tally.stored));
     };
-    let imported = import(
+    let imported = pipeline::import(
+        &app,
         args.files,
         Import {
             store: &app.store,

@@ -89,12 +89,9 @@ impl Detector {
     ) -> Result<Found, StoreError> {
         let mut found = Found::default();
         loop {
-            let mut writing = store.write().await?;
-            self.sync(&mut writing).await?;
-            self.feeds = Feeds::load(&mut writing).await?;
-            let seen = self.rules.iter().map(|rule| rule.seen_seq).min().unwrap_or(i64::MAX);
-            let mut rows = arrived_after(&mut writing, seen, self.pace.chunk).await?;
-            let Some(last) = rows.last().map(|row| row.seq) else {
+            let (mut writing, rows) = self.begin(store, self.pace.chunk).await?;
+            if rows.is_empty() {
+                // In one transaction with having seen that nothing more is there.
                 let ended = Box::pin(self.end_of_events(&mut writing, now, &mut found)).await;
                 if ended.is_err() {
                     self.forget();
@@ -102,22 +99,61 @@ impl Detector {
                 ended?;
                 self.commit(writing).await?;
                 return Ok(found);
-            };
-            found.events += rows.len() as u64;
-            rows.sort_unstable_by_key(EventRow::key);
-            let chunk = self.chunk(&mut writing, &rows, last, now, &mut found);
-            let done = Box::pin(chunk).await;
-            if done.is_err() {
-                // What is remembered may be of rows that were not committed.
-                self.forget();
             }
-            done?;
-            let ids: Vec<i64> = self.rules.iter().map(|rule| rule.id).collect();
-            findings::advance_rules(&mut writing, &ids, last).await?;
-            self.commit(writing).await?;
-            self.rules.iter_mut().for_each(|rule| rule.seen_seq = rule.seen_seq.max(last));
+            self.evaluate(writing, rows, now, &mut found).await?;
             progress(found.events);
         }
+    }
+
+    /// Evaluates the next so many events that no rule has seen yet. What has to be known of the end of the events
+    /// is left to [`run`](Self::run).
+    pub async fn run_beside(
+        &mut self,
+        store: &Store,
+        events: i64,
+        now: DateTime<Utc>,
+    ) -> Result<Found, StoreError> {
+        let mut found = Found::default();
+        let (writing, rows) = self.begin(store, events).await?;
+        self.evaluate(writing, rows, now, &mut found).await?;
+        Ok(found)
+    }
+
+    /// The next events that no rule has seen yet, in the order of arrival.
+    async fn begin(
+        &mut self,
+        store: &Store,
+        events: i64,
+    ) -> Result<(Writing, Vec<EventRow>), StoreError> {
+        let mut writing = store.write().await?;
+        self.sync(&mut writing).await?;
+        self.feeds = Feeds::load(&mut writing).await?;
+        let seen = self.rules.iter().map(|rule| rule.seen_seq).min().unwrap_or(i64::MAX);
+        let rows = arrived_after(&mut writing, seen, events).await?;
+        Ok((writing, rows))
+    }
+
+    async fn evaluate(
+        &mut self,
+        mut writing: Writing,
+        mut rows: Vec<EventRow>,
+        now: DateTime<Utc>,
+        found: &mut Found,
+    ) -> Result<(), StoreError> {
+        let Some(last) = rows.last().map(|row| row.seq) else { return self.commit(writing).await };
+        found.events += rows.len() as u64;
+        rows.sort_unstable_by_key(EventRow::key);
+        let done = Box::pin(self.chunk(&mut writing, &rows, last, now, found)).await;
+        if done.is_err() {
+            // What is remembered may be of rows that were not committed.
+            self.forget();
+        }
+        done?;
+        let ids: Vec<i64> = self.rules.iter().map(|rule| rule.id).collect();
+        findings::advance_rules(&mut writing, &ids, last).await?;
+        self.commit(writing).await?;
+        self.rules.iter_mut().for_each(|rule| rule.seen_seq = rule.seen_seq.max(last));
+        Ok(())
     }
 
     async fn commit(&mut self, writing: Writing) -> Result<(), StoreError> {

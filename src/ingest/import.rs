@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -14,8 +14,11 @@ use crate::store::{Fetched, Store, StoreError, Tally};
 /// The name and the kind of the source that files are counted under.
 const SOURCE: (&str, &str) = ("import", "import");
 
-/// Batches that wait for the database: one is written while the next is read.
-const WAITING: usize = 1;
+/// Batches that wait for the database: some are read while it writes, or evaluates, those before them.
+const WAITING: usize = 2;
+
+/// Records that are no earlier than so long before the latest come in the order of time.
+const PLAY: TimeDelta = TimeDelta::hours(1);
 
 /// What an import came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,8 +48,27 @@ pub struct Import<'a> {
     pub tenant_id: String,
     pub now: DateTime<Utc>,
     pub stop: &'a CancellationToken,
-    /// Told the tally so far.
-    pub on_batch: &'a (dyn Fn(&Tally) + Send + Sync),
+    /// Told how far it is.
+    pub on_batch: &'a (dyn Fn(&Progress) + Send + Sync),
+}
+
+/// How far an import is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    pub tally: Tally,
+    /// Whether a batch had records from long before the latest of those before it.
+    pub is_out_of_order: bool,
+    latest: Option<DateTime<Utc>>,
+}
+
+impl Progress {
+    fn takes(&mut self, tally: Tally, span: Option<(DateTime<Utc>, DateTime<Utc>)>) {
+        self.tally += tally;
+        if let Some((earliest, latest)) = span {
+            self.is_out_of_order |= self.latest.is_some_and(|before| earliest < before - PLAY);
+            self.latest = self.latest.max(Some(latest));
+        }
+    }
 }
 
 /// Imports what the paths name, `-` being standard input.
@@ -54,7 +76,7 @@ pub async fn import(paths: Vec<PathBuf>, with: Import<'_>) -> Result<Imported, S
     let Import { store, tenant_id, now, stop, on_batch } = with;
     let (sender, mut receiver) = mpsc::channel(WAITING);
     let reading = tokio::task::spawn_blocking(move || read_all(paths, &tenant_id, &sender));
-    let mut imported = Imported::default();
+    let (mut imported, mut progress) = (Imported::default(), Progress::default());
     loop {
         let read = tokio::select! {
             biased;
@@ -76,8 +98,10 @@ pub async fn import(paths: Vec<PathBuf>, with: Import<'_>) -> Result<Imported, S
                         .rejected
                         .push(format!("{}:{}: {}", reject.origin, reject.place, reject.reason));
                 }
-                imported.tally += store.add(SOURCE, *fetched, None, now).await?;
-                on_batch(&imported.tally);
+                let span = fetched.batch.span();
+                progress.takes(store.add(SOURCE, *fetched, None, now).await?, span);
+                imported.tally = progress.tally;
+                on_batch(&progress);
             }
         }
     }

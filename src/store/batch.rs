@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use chrono::{DateTime, Utc};
 use foldhash::fast::RandomState;
 
 use crate::model::{Event, EventId, Form};
@@ -110,6 +111,13 @@ impl Batch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.events.is_empty()
+    }
+
+    /// The times of its earliest and its latest event.
+    #[must_use]
+    pub fn span(&self) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+        let times = || self.events.iter().map(|event| event.created_at);
+        Some((super::time(times().min()?), super::time(times().max()?)))
     }
 
     fn identity(&mut self, event: &Event<'_>, at: (i64, EventId)) -> u32 {

@@ -72,7 +72,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Sqlite, Transaction};
+use sqlx::{ConnectOptions, Sqlite, Transaction};
 use tokio::sync::Mutex;
 
 use dictionary::Dictionary;
@@ -161,7 +161,9 @@ impl Store {
             .pragma("temp_store", "memory")
             // Rows cross from SQLite's thread to ours so many at a time: each crossing costs two switches.
             .row_buffer_size(1024)
-            .page_size(8192);
+            .page_size(8192)
+            // A statement that waits for a busy disk is no news, and some of them fill screens.
+            .disable_statement_logging();
         let path = options.get_filename().to_path_buf();
         let failed = |error: sqlx::Error| StoreError::Open {
             path: path.display().to_string(),

@@ -209,11 +209,18 @@ pub async fn namesake_in_trouble(
     (from, to): (i64, i64),
 ) -> Result<bool, StoreError> {
     Ok(sqlx::query_scalar(
-        "select exists(select 1 from identities i \
-           join identities n on n.name = i.name and n.tenant_id = i.tenant_id and n.id <> i.id \
-           join identities s on s.id = n.id or s.tenant_id = n.tenant_id and s.app_id = n.app_id and s.app_id <> '' \
-           join groups g on g.identity_id = s.id join findings f on f.group_id = g.id \
-           where i.id = $1 and i.name <> '' and s.id <> i.id and f.withdrawn_at is null and f.ungrouped < 2 \
+        "with namesakes as materialized (select n.id, n.tenant_id, n.app_id from identities i \
+             cross join identities n indexed by identities_by_name \
+               on n.name = i.name and n.tenant_id = i.tenant_id and n.id <> i.id \
+             where i.id = $1 and i.name <> ''), \
+           theirs as materialized (select id from namesakes \
+             union select s.id from namesakes n \
+               cross join identities s indexed by identities_by_application \
+                 on s.app_id = n.app_id and s.tenant_id = n.tenant_id \
+               where n.app_id <> '') \
+         select exists(select 1 from theirs t \
+           join groups g on g.identity_id = t.id join findings f on f.group_id = g.id \
+           where t.id <> $1 and f.withdrawn_at is null and f.ungrouped < 2 \
            and f.started_at <= $3 and f.last_at >= $2)",
     )
     .bind(identity_id)
@@ -249,10 +256,14 @@ pub async fn groups_of_namesakes(
     rules: &[&str],
 ) -> Result<Vec<Subject>, StoreError> {
     let rows: Vec<i64> = sqlx::query_scalar(
-        "with mine as materialized (select n.id from identities i join identities s \
-             on s.id = i.id or s.tenant_id = i.tenant_id and s.app_id = i.app_id and s.app_id <> '' \
-             join identities n on n.name = s.name and n.tenant_id = s.tenant_id \
-             where i.id = $1 and s.name <> '') \
+        "with same as materialized (select id, tenant_id, name from identities where id = $1 \
+             union select s.id, s.tenant_id, s.name from identities i \
+               join identities s on s.app_id = i.app_id and s.tenant_id = i.tenant_id \
+               where i.id = $1 and i.app_id <> ''), \
+           mine as materialized (select n.id from same s \
+             cross join identities n indexed by identities_by_name \
+               on n.name = s.name and n.tenant_id = s.tenant_id \
+             where s.name <> '') \
          select distinct f.group_id from findings f join groups g on g.id = f.group_id \
            join json_each(f.evidence, '$.identities') named on named.value in (select id from mine) \
          where g.identity_id is null \
