@@ -1,6 +1,6 @@
 //! How fast the path is, beside the floor and beside DuckDB, in one run on one machine.
 //!
-//! `cargo bench` prints the table of `BENCHMARKS.md`. `SIGNINEL_BENCH_IDENTITIES` sets the size (750 identities
+//! `cargo bench` prints the table of `BENCHMARKS.md`. `SIGNINEL_BENCH_IDENTITIES` sets the size (400 identities
 //! are about 200,000 records), `SIGNINEL_BENCH_PYTHON` names a Python with `duckdb`.
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on should stop")]
@@ -32,6 +32,7 @@ struct Bench {
     folder: tempfile::TempDir,
     file: PathBuf,
     records: u64,
+    identities: u32,
 }
 
 fn main() {
@@ -51,7 +52,7 @@ fn end() -> DateTime<Utc> {
 /// One file of simulated records, in the order of time.
 fn bench() -> Bench {
     let identities =
-        std::env::var("SIGNINEL_BENCH_IDENTITIES").map_or(750, |text| text.parse().unwrap());
+        std::env::var("SIGNINEL_BENCH_IDENTITIES").map_or(400, |text| text.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sign-ins.ndjson");
     let simulation = Simulation::new(&simulate::Settings {
@@ -76,7 +77,7 @@ fn bench() -> Bench {
         bytes / records,
         begun.elapsed().as_secs_f64()
     );
-    Bench { folder, file, records }
+    Bench { folder, file, records, identities }
 }
 
 async fn measure(bench: &Bench) {
@@ -296,7 +297,7 @@ fn next_page(bench: &Bench, page: i64) -> Vec<u8> {
     let later = end() + chrono::TimeDelta::days(1);
     let simulation = Simulation::new(&simulate::Settings {
         days: 15,
-        identities: u32::try_from(bench.records / 267).unwrap(),
+        identities: bench.identities,
         seed: 1,
         end: later,
         scenarios: Scenarios::None,
