@@ -44,6 +44,8 @@ mod ordeal;
 mod path;
 /// The program, run as a person runs it.
 mod program;
+/// Whatever bytes come, in whatever form, every record is accounted for.
+mod readers;
 /// Rules that are edited while it runs are taken up.
 mod reload;
 /// Every rule file is complete, and passes its own tests.
