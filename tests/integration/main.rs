@@ -30,6 +30,8 @@ mod documents;
 mod explain;
 /// A folder that is followed as its files grow.
 mod follow;
+/// Files of records that were changed in every way in which files go wrong.
+mod garbled;
 /// A credential that has its token already.
 mod given;
 /// The Graph source against a Graph on loopback.

@@ -207,7 +207,7 @@ impl Documents {
         match memchr3(b'"', b'\\', b'\n', rest) {
             Some(at) if rest[at] != b'\\' => self.at += at + 1,
             Some(at) if at + 1 < rest.len() => {
-                self.at += at + 2;
+                self.at += at + if rest[at + 1] == b'\n' { 1 } else { 2 };
                 return None;
             }
             Some(at) if !at_end => {
@@ -277,11 +277,11 @@ impl Documents {
             let place = self.place(window, object.start);
             return Some(Cut::Misread(Misread::new(place, object::TOO_LONG, &head)));
         }
-        let bytes = &window[object.start..end];
+        let bytes = window[object.start..end].trim_ascii_end();
         self.behind_line = began_line && self.levels.is_empty() && memchr(b'\n', bytes).is_none();
         let is_row = self.levels.last() == Some(&Level::Rows) && bytes[0] == b'[';
         let form = if is_row { Form::Table } else { Form::Json };
-        Some(self.record(form, window, object.start, end))
+        Some(self.record(form, window, object.start, object.start + bytes.len()))
     }
 
     /// Enters the rows of a table, whose columns were named before them.

@@ -113,7 +113,7 @@ impl Object {
                 match self.next_line_begins_record(window, at_end) {
                     None => return Walked::More,
                     Some(true) if in_lines || self.is_cut_off() => {
-                        return self.inner.map_or(Walked::End(self.pos - 1), Walked::Before);
+                        return Walked::Before(self.inner.unwrap_or(self.pos));
                     }
                     Some(true) => _ = self.inner.get_or_insert(self.pos),
                     Some(false) => {}

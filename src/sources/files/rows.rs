@@ -55,7 +55,9 @@ pub(super) fn beginning(window: &[u8], at_end: bool) -> Beginning {
     let are_names = cells
         .iter()
         .all(|cell| cell.len() < 100 && !cell.is_empty() && !cell.contains(['{', '}', ':', ' ']));
+    let quotes = memchr_iter(b'"', line.as_bytes()).count();
     let is_header = line.len() <= HEADER_AT_MOST
+        && quotes.is_multiple_of(2)
         && (cells.len() >= 2 && cells.iter().any(is_known) || cells.len() >= 3 && are_names)
         && !line.starts_with(['{', '[']);
     if is_header { Beginning::Header(sign) } else { Beginning::Other }
