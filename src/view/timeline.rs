@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::growth;
-use super::noted::{LATE, arrived, notes, told};
+use super::noted::{LATE, arrivals, notes, told};
 use super::phrase::{clean, moment};
 use crate::detect::Rulebook;
 use crate::diagnose::phrase;
@@ -146,13 +146,8 @@ pub async fn timeline(
     entries.extend(grown(store, incident, &scope).await?);
     let value_names = diagnose::value_names(store, rulebook, &findings).await?;
     entries.extend(rules_met(rulebook, &value_names, &findings, incident));
-    entries.extend(
-        store
-            .arrivals(&scope, LATE.num_microseconds().unwrap_or(0))
-            .await?
-            .iter()
-            .filter_map(arrived),
-    );
+    let late = LATE.num_microseconds().unwrap_or(0);
+    entries.extend(arrivals(&store.arrivals(&scope, late).await?));
     entries.extend(recovered(store, incident, &findings).await?);
     entries.extend(notes(&store.notes_of(incident.id).await?));
     entries.extend(store.tellings_of(incident.id).await?.iter().flat_map(told));
