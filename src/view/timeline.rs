@@ -401,6 +401,27 @@ mod tests {
     }
 
     #[test]
+    fn late_evidence_is_dated_by_itself_and_not_by_the_newest() {
+        let told = night::block_on(async {
+            let mut night = Night::of("orders").await;
+            let prompt: Vec<_> =
+                (0..12).map(|place| at("23 02:00:00") + TimeDelta::seconds(20 * place)).collect();
+            night.pass(&prompt, 700_016, at("23 02:10:00")).await;
+            night.pass(&[at("23 02:02:10")], 700_016, at("23 04:30:00")).await;
+            night.pass(&[at("23 05:10:00")], 700_016, at("23 05:12:00")).await;
+            night.timeline().await
+        });
+        assert_eq!(told.card.incident.event_count, 14);
+        let arrived: Vec<_> = told
+            .entries
+            .iter()
+            .filter(|entry| entry.kind == EntryKind::Arrived)
+            .map(|entry| (entry.at, entry.count))
+            .collect();
+        assert_eq!(arrived, [(at("23 04:30:00"), Some(1))]);
+    }
+
+    #[test]
     fn a_group_of_many_identities_is_told_by_those_its_findings_name() {
         let told = night::block_on(async {
             let mut night = Night::of("guess").await;
