@@ -4,6 +4,8 @@
 
 /// The house holds the order that `src/lib.rs` shows.
 mod architecture;
+/// The arrangements in which records stand in files.
+mod arranged;
 /// A storage account on loopback.
 mod azurite;
 /// The stored history under other rules: what would have been found and told, and nothing is touched.

@@ -125,7 +125,7 @@ fn a_record_five_hours_late_ends_as_in_order_and_the_timeline_says_when_it_came(
         let says = |words: &str| {
             let said =
                 |entry: &&Value| entry["sentence"].as_str().is_some_and(|it| it.contains(words));
-            entries.iter().filter(said).next_back()
+            entries.iter().rfind(said)
         };
         if late < all - 1 {
             assert!(

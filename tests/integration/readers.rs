@@ -9,9 +9,8 @@ use signinel::ingest::import::{Import, Imported, import};
 use signinel::store::{Store, Tally};
 use tokio_util::sync::CancellationToken;
 
-use crate::garbled::{
-    Arrangement, Made, Wrapping, anything, arrange, arrangement, graph, mutated, rubbish, wrapping,
-};
+use crate::arranged::{Arrangement, arrange, arrangement};
+use crate::garbled::{Made, Wrapping, anything, graph, mutated, rubbish, wrapping};
 
 /// A database for the cases of a test, and a folder for their files.
 struct Bench {
