@@ -128,7 +128,10 @@ impl Object {
                     return walked;
                 }
             }
-            self.last = *window[from..limit].trim_ascii_end().last().unwrap_or(&self.last);
+            // A text ends with a quote, which is then the last.
+            if !self.brackets.in_string() {
+                self.last = *window[from..limit].trim_ascii_end().last().unwrap_or(&self.last);
+            }
             self.behind_line = line_end.is_some();
             if let Some(walked) = self.limited(window) {
                 return walked;
