@@ -44,7 +44,7 @@ pub struct Bucket {
     pub count: u64,
 }
 
-/// How the evidence arrived by one source.
+/// How the evidence arrived by one source or, where that is files, by one import of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
     pub source: String,
@@ -54,7 +54,7 @@ pub struct Arrival {
     /// Events that arrived later than asked for, and how late the latest was, in microseconds.
     pub late: u64,
     pub latest_by: i64,
-    /// When the last of it arrived.
+    /// When the last of it arrived; where some was late, the last of that.
     pub last_received_at: DateTime<Utc>,
 }
 
@@ -119,10 +119,13 @@ impl Store {
     pub async fn arrivals(&self, scope: &Scope, late: i64) -> Result<Vec<Arrival>, StoreError> {
         let sql = format!(
             "select s.name, s.kind, count(*), sum(b.received_at - e.created_at > $3), \
-             max(b.received_at - e.created_at), max(b.received_at) \
+             max(b.received_at - e.created_at), \
+             coalesce(max(b.received_at) filter (where b.received_at - e.created_at > $3), \
+               max(b.received_at)) \
              from events e indexed by events_by_identity \
              join blocks b on b.first_seq = (select max(first_seq) from blocks where first_seq <= e.seq) \
-             join sources s on s.id = b.source_id where {} group by s.id order by s.name",
+             join sources s on s.id = b.source_id where {} \
+             group by s.id, case when s.kind = 'import' then b.received_at end order by s.name, 6",
             scope.sql()
         );
         let rows: Vec<(String, String, i64, i64, i64, i64)> = sqlx::query_as(AssertSqlSafe(sql))

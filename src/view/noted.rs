@@ -90,8 +90,20 @@ pub(super) fn told(telling: &Telling) -> Vec<Entry> {
     entries
 }
 
+/// How the evidence came, where it did not come as it happened.
+pub(super) fn arrivals(arrivals: &[Arrival]) -> Vec<Entry> {
+    let (imports, polled): (Vec<&Arrival>, Vec<&Arrival>) =
+        arrivals.iter().partition(|arrival| arrival.kind == "import");
+    let imports = imports.into_iter().filter_map(arrived).collect();
+    let mut entries = summed_up(imports, |number| {
+        format!("Sign-ins were imported {} more", phrase::times(number))
+    });
+    entries.extend(polled.into_iter().filter_map(arrived));
+    entries
+}
+
 /// Late evidence, or evidence that came from files at once.
-pub(super) fn arrived(arrival: &Arrival) -> Option<Entry> {
+fn arrived(arrival: &Arrival) -> Option<Entry> {
     let source = phrase::quoted(&arrival.source);
     let sentence = if arrival.kind == "import" {
         format!("{} imported by {source}", phrase::count(arrival.count, "sign-in"))

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::growth;
-use super::noted::{LATE, arrived, notes, told};
+use super::noted::{LATE, arrivals, notes, told};
 use super::phrase::{clean, moment};
 use crate::detect::Rulebook;
 use crate::diagnose::phrase;
@@ -146,13 +146,8 @@ pub async fn timeline(
     entries.extend(grown(store, incident, &scope).await?);
     let value_names = diagnose::value_names(store, rulebook, &findings).await?;
     entries.extend(rules_met(rulebook, &value_names, &findings, incident));
-    entries.extend(
-        store
-            .arrivals(&scope, LATE.num_microseconds().unwrap_or(0))
-            .await?
-            .iter()
-            .filter_map(arrived),
-    );
+    let late = LATE.num_microseconds().unwrap_or(0);
+    entries.extend(arrivals(&store.arrivals(&scope, late).await?));
     entries.extend(recovered(store, incident, &findings).await?);
     entries.extend(notes(&store.notes_of(incident.id).await?));
     entries.extend(store.tellings_of(incident.id).await?.iter().flat_map(told));
@@ -403,6 +398,27 @@ mod tests {
         assert!(told.entries.is_sorted_by_key(|entry| entry.at));
         let grown = told.entries.iter().filter(|entry| entry.kind == EntryKind::Growth);
         assert_eq!(grown.filter_map(|entry| entry.count).sum::<u64>(), 16);
+    }
+
+    #[test]
+    fn late_evidence_is_dated_by_itself_and_not_by_the_newest() {
+        let told = night::block_on(async {
+            let mut night = Night::of("orders").await;
+            let prompt: Vec<_> =
+                (0..12).map(|place| at("23 02:00:00") + TimeDelta::seconds(20 * place)).collect();
+            night.pass(&prompt, 700_016, at("23 02:10:00")).await;
+            night.pass(&[at("23 02:02:10")], 700_016, at("23 04:30:00")).await;
+            night.pass(&[at("23 05:10:00")], 700_016, at("23 05:12:00")).await;
+            night.timeline().await
+        });
+        assert_eq!(told.card.incident.event_count, 14);
+        let arrived: Vec<_> = told
+            .entries
+            .iter()
+            .filter(|entry| entry.kind == EntryKind::Arrived)
+            .map(|entry| (entry.at, entry.count))
+            .collect();
+        assert_eq!(arrived, [(at("23 04:30:00"), Some(1))]);
     }
 
     #[test]

@@ -7,10 +7,12 @@ use signinel::ingest::import::{Import, Imported, import};
 use signinel::store::Store;
 use tokio_util::sync::CancellationToken;
 
-fn corpus() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+/// The folder of published records: `../shared/corpus`, or where `SIGNINEL_CORPUS` says.
+pub(crate) fn corpus() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+    let folder = std::env::var_os("SIGNINEL_CORPUS").map_or(beside, PathBuf::from);
     if !folder.is_dir() {
-        println!("skipped: no published records at ../shared/corpus");
+        println!("skipped: no published records at {}", folder.display());
         return None;
     }
     Some(folder)
@@ -39,7 +41,7 @@ async fn imported_into(store: &Store, path: &Path) -> Imported {
     import(vec![path.to_owned()], with).await.unwrap()
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -54,7 +56,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Folders that hold no records, and a document.
-fn holds_records(path: &Path) -> bool {
+pub(crate) fn holds_records(path: &Path) -> bool {
     !path.components().any(|part| {
         ["sigma-azure", "schemas", "README.md"].iter().any(|name| part.as_os_str() == *name)
     })

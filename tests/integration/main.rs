@@ -4,6 +4,8 @@
 
 /// The house holds the order that `src/lib.rs` shows.
 mod architecture;
+/// The arrangements in which records stand in files.
+mod arranged;
 /// A storage account on loopback.
 mod azurite;
 /// The stored history under other rules: what would have been found and told, and nothing is touched.
@@ -30,6 +32,8 @@ mod documents;
 mod explain;
 /// A folder that is followed as its files grow.
 mod follow;
+/// Files of records that were changed in every way in which files go wrong.
+mod garbled;
 /// A credential that has its token already.
 mod given;
 /// The Graph source against a Graph on loopback.
@@ -44,6 +48,8 @@ mod ordeal;
 mod path;
 /// The program, run as a person runs it.
 mod program;
+/// Whatever bytes come, in whatever form, every record is accounted for.
+mod readers;
 /// Rules that are edited while it runs are taken up.
 mod reload;
 /// Every rule file is complete, and passes its own tests.

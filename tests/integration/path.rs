@@ -97,6 +97,51 @@ async fn neither_order_nor_parts_nor_repeats_nor_forms_matter() {
     }
 }
 
+#[test]
+fn a_record_five_hours_late_ends_as_in_order_and_the_timeline_says_when_it_came() {
+    let first = SystemClock.now() - TimeDelta::minutes(305);
+    let records: Vec<String> = (0..14)
+        .map(|it| record("func-orders-prod", it, first + TimeDelta::seconds(it.into()), 700_016))
+        .map(|record| record.to_string())
+        .collect();
+    let lines = |records: &[String]| records.join("\n");
+    // The first, one between and the last of what was there already; and one that makes the spike.
+    for (late, all) in [(0, 14), (6, 14), (13, 14), (4, 10)] {
+        let (ordered, place) = (Place::new(), Place::new());
+        ordered.write("all.ndjson", lines(&records[..all]));
+        ordered.run("import all.ndjson").says(0, &[]);
+        let others = [&records[..late], &records[late + 1..all]].concat();
+        place.write("others.ndjson", lines(&others));
+        place.write("late.ndjson", &records[late]);
+        place.run("import others.ndjson").says(0, &["13 stored"][..usize::from(all == 14)]);
+        let (before, came_after) = (world::incidents(&place), SystemClock.now());
+        place.run("import late.ndjson").says(0, &["1 stored"]);
+        let listed =
+            |place: &Place| serde_json::to_string_pretty(&world::incidents(place)).unwrap();
+        assert_ne!(json!(before), json!(world::incidents(&place)), "record {late} changes nothing");
+        assert_eq!(listed(&place), listed(&ordered), "record {late} of {all}");
+        let timeline = place.json("timeline 1");
+        let entries = timeline["timeline"].as_array().unwrap();
+        let says = |words: &str| {
+            let said =
+                |entry: &&Value| entry["sentence"].as_str().is_some_and(|it| it.contains(words));
+            entries.iter().rfind(said)
+        };
+        if late < all - 1 {
+            assert!(
+                says("1 event was read 5 h ").is_some(),
+                "record {late} of {all}: {timeline:#}"
+            );
+        }
+        let came = says("1 sign-in imported by");
+        let came = came.unwrap_or_else(|| panic!("record {late} of {all}: {timeline:#}"));
+        assert_eq!(came["clock"], "signinel");
+        let at: DateTime<Utc> = came["at"].as_str().unwrap().parse().unwrap();
+        assert!(at >= came_after && at <= SystemClock.now(), "{came}");
+        place.run("timeline 1").says(0, &[&at.format("%Y-%m-%d %H:%M:%S UTC").to_string()]);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_that_is_taken_away_takes_its_findings_with_it() {
     let place = Place::new();

@@ -10,7 +10,7 @@ use crate::model::Form;
 
 use super::batch::Misread;
 use super::cut::{Cut, Cutter, Lines};
-use super::line::Line;
+use super::line::{Line, Starts};
 use super::object::{Object, Walked};
 use super::{line, object};
 
@@ -43,6 +43,9 @@ pub(super) struct Documents {
     at_line_start: bool,
     /// A line before was a record.
     in_lines: bool,
+    /// The bytes just passed are a record that began a line and has but one.
+    behind_line: bool,
+    starts: Starts,
     prose: Option<Misread>,
     /// `{"columns":[…],"row":`
     columns: Vec<u8>,
@@ -58,6 +61,8 @@ impl Documents {
             object: None,
             at_line_start: true,
             in_lines: false,
+            behind_line: false,
+            starts: Starts::default(),
             prose: None,
             columns: Vec::new(),
         }
@@ -98,6 +103,7 @@ impl Documents {
         }
         if byte == b'[' {
             self.at += 1;
+            self.at_line_start = false;
             self.levels.push(Level::List { of_tables: false });
             return None;
         }
@@ -113,17 +119,22 @@ impl Documents {
                 Line::Other => {}
             }
         }
-        self.object = Some(Object::new(self.at, self.at_line_start));
-        self.at_line_start = false;
+        self.object = Some(Object::new(self.at));
         None
     }
 
     fn skip_blanks(&mut self, window: &[u8]) {
         while let Some(byte) = window.get(self.at) {
             match byte {
-                b'\n' => self.at_line_start = true,
+                b'\n' => {
+                    self.at_line_start = true;
+                    self.in_lines |= std::mem::take(&mut self.behind_line);
+                }
                 b' ' | b'\t' | b'\r' => {}
-                _ => break,
+                _ => {
+                    self.behind_line = false;
+                    break;
+                }
             }
             self.at += 1;
         }
@@ -185,18 +196,18 @@ impl Documents {
                 self.levels.push(Level::List { of_tables: false });
                 self.at += 1;
             }
-            _ => self.object = Some(Object::new(self.at, false)),
+            _ => self.object = Some(Object::new(self.at)),
         }
         None
     }
 
-    /// Passes a text to its closing quote.
+    /// Passes a text to its closing quote, or to the end of its line, for no text is longer.
     fn text(&mut self, window: &[u8], at_end: bool) -> Option<Cut> {
         let rest = &window[self.at..];
-        match memchr::memchr2(b'"', b'\\', rest) {
-            Some(at) if rest[at] == b'"' => self.at += at + 1,
+        match memchr3(b'"', b'\\', b'\n', rest) {
+            Some(at) if rest[at] != b'\\' => self.at += at + 1,
             Some(at) if at + 1 < rest.len() => {
-                self.at += at + 2;
+                self.at += at + if rest[at + 1] == b'\n' { 1 } else { 2 };
                 return None;
             }
             Some(at) if !at_end => {
@@ -217,31 +228,25 @@ impl Documents {
     /// Goes on walking through the object that was begun.
     fn walk(&mut self, mut object: Object, window: &[u8], at_end: bool) -> Option<Cut> {
         let of_tables = self.levels.last() == Some(&Level::List { of_tables: true });
-        let walked = object.walk(window, at_end, of_tables, self.in_lines);
+        let lines = (&mut self.starts, self.in_lines);
+        let walked = object.walk(window, at_end, of_tables, lines);
         self.at = object.pos;
         match walked {
             Walked::More => {
                 self.object = Some(object);
                 Some(Cut::More)
             }
-            Walked::End(end) if object.is_tail() => {
-                self.levels.pop();
-                self.at = end;
-                None
+            Walked::Before(end) => {
+                // From here on a line is a record, so that no line is walked over a third time.
+                self.in_lines = true;
+                self.starts.return_to(end);
+                let cut = self.ended(object, window, end);
+                self.at_line_start = true;
+                cut
             }
-            Walked::End(end) => {
-                self.at = end;
-                if let Some(head) = object.too_long(window, end) {
-                    let place = self.place(window, object.start);
-                    return Some(Cut::Misread(Misread::new(place, object::TOO_LONG, &head)));
-                }
-                let is_row =
-                    self.levels.last() == Some(&Level::Rows) && window[object.start] == b'[';
-                let form = if is_row { Form::Table } else { Form::Json };
-                Some(self.record(form, window, object.start, end))
-            }
+            Walked::End(end) => self.ended(object, window, end),
             Walked::List { from, of_tables } => {
-                self.at = from;
+                (self.at, self.at_line_start) = (from, false);
                 self.levels.extend([Level::Tail(1), Level::List { of_tables }]);
                 None
             }
@@ -260,9 +265,28 @@ impl Documents {
         }
     }
 
+    /// The object ends before this byte.
+    fn ended(&mut self, mut object: Object, window: &[u8], end: usize) -> Option<Cut> {
+        self.at = end;
+        let began_line = std::mem::take(&mut self.at_line_start);
+        if object.is_tail() {
+            self.levels.pop();
+            return None;
+        }
+        if let Some(head) = object.too_long(window, end) {
+            let place = self.place(window, object.start);
+            return Some(Cut::Misread(Misread::new(place, object::TOO_LONG, &head)));
+        }
+        let bytes = window[object.start..end].trim_ascii_end();
+        self.behind_line = began_line && self.levels.is_empty() && memchr(b'\n', bytes).is_none();
+        let is_row = self.levels.last() == Some(&Level::Rows) && bytes[0] == b'[';
+        let form = if is_row { Form::Table } else { Form::Json };
+        Some(self.record(form, window, object.start, object.start + bytes.len()))
+    }
+
     /// Enters the rows of a table, whose columns were named before them.
     fn rows(&mut self, window: &[u8], start: usize, from: usize) -> Option<Cut> {
-        self.at = from;
+        (self.at, self.at_line_start) = (from, false);
         if let Some(columns) = object::columns(&window[start..from]) {
             self.columns = columns;
             self.levels.extend([Level::Tail(1), Level::Rows]);
@@ -308,6 +332,7 @@ impl Cutter for Documents {
         let done = self.object.as_ref().map_or(self.at, Object::held_from).min(window.len());
         self.lines.release(window, done);
         self.at -= done;
+        self.starts.release(done);
         if let Some(object) = &mut self.object {
             object.release(done);
         }

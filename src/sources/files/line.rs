@@ -48,6 +48,39 @@ pub(super) fn at(rest: &[u8], at_end: bool, in_lines: bool) -> Line {
     Line::Record(line.len())
 }
 
+/// Finds the lines that begin with a bracket, each byte being looked at once.
+#[derive(Debug, Default)]
+pub(super) struct Starts {
+    /// No such line begins between the last place asked for and the one behind this byte.
+    passed: usize,
+}
+
+impl Starts {
+    /// The line end at or behind `from` that is followed by a bracket, or by what is not there yet.
+    pub(super) fn next(&mut self, window: &[u8], from: usize) -> Option<usize> {
+        self.passed = self.passed.max(from);
+        while let Some(at) = memchr(b'\n', window.get(self.passed..)?) {
+            self.passed += at;
+            if matches!(window.get(self.passed + 1), None | Some(b'{')) {
+                return Some(self.passed);
+            }
+            self.passed += 1;
+        }
+        self.passed = window.len();
+        None
+    }
+
+    /// Looks from here again.
+    pub(super) fn return_to(&mut self, place: usize) {
+        self.passed = place;
+    }
+
+    /// Forgets the first bytes of the window.
+    pub(super) fn release(&mut self, count: usize) {
+        self.passed = self.passed.saturating_sub(count);
+    }
+}
+
 fn holds_list(line: &[u8]) -> bool {
     let Some(key) = line[1..].trim_ascii_start().strip_prefix(b"\"") else { return true };
     LISTS.iter().any(|name| {

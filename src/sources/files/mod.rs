@@ -44,6 +44,8 @@ pub struct Records {
     window: Vec<u8>,
     filled: usize,
     at_end: bool,
+    /// Why the input ended before its end.
+    failed: Option<io::Error>,
 }
 
 impl std::fmt::Debug for Records {
@@ -56,11 +58,18 @@ impl Records {
     /// Begins to read. Gzip, UTF-16 and the mark of UTF-8 are recognised by the first bytes.
     pub fn open(input: impl Read + Send + 'static) -> io::Result<Self> {
         let input = decode::open(Box::new(input))?;
-        Ok(Self { input, cutter: None, window: vec![0; WINDOW], filled: 0, at_end: false })
+        Ok(Self {
+            input,
+            cutter: None,
+            window: vec![0; WINDOW],
+            filled: 0,
+            at_end: false,
+            failed: None,
+        })
     }
 
-    /// Adds records until the batch is full or the input ends. After an error nothing more comes;
-    /// what was read before it stays in the batch.
+    /// Adds records until the batch is full or the input ends. An error comes after all that was read
+    /// before it.
     pub fn fill(&mut self, batch: &mut RecordBatch) -> io::Result<More> {
         while !batch.is_full() {
             let window = &self.window[..self.filled];
@@ -84,15 +93,15 @@ impl Records {
                     batch.push(form, place, [before, &window[start..end], behind]);
                 }
                 Cut::Misread(misread) => batch.push_misread(misread),
-                Cut::End => return Ok(More::No),
-                Cut::More => self.read_on()?,
+                Cut::End => return self.failed.take().map_or(Ok(More::No), Err),
+                Cut::More => self.read_on(),
             }
         }
         Ok(More::Yes)
     }
 
     /// Drops what is done with and reads more behind the rest.
-    fn read_on(&mut self) -> io::Result<()> {
+    fn read_on(&mut self) {
         if let Some(cutter) = &mut self.cutter {
             let done = cutter.release(&self.window[..self.filled]);
             self.window.copy_within(done..self.filled, 0);
@@ -106,12 +115,10 @@ impl Records {
                 Ok(0) => self.at_end = true,
                 Ok(count) => self.filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => {
-                    self.input = Box::new(io::empty());
-                    return Err(error);
-                }
+                // What was read before is still cut.
+                Err(error) => (self.at_end, self.failed) = (true, Some(error)),
             }
-            return Ok(());
+            return;
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Walks through one object or row to its closing bracket, or to the list of records inside it.
 
-use memchr::memchr;
 use serde::Deserialize;
 
 use super::brackets::Brackets;
 use super::cut::RECORD_AT_MOST;
+use super::line::Starts;
 
 pub(super) const TOO_LONG: &str = "the record is longer than 16 MiB";
 
@@ -25,6 +25,8 @@ pub(super) enum Walked {
     Rows {
         from: usize,
     },
+    /// It was cut off before this byte: there a line begins that is like a record.
+    Before(usize),
     /// The input ends inside.
     CutOff,
 }
@@ -45,29 +47,31 @@ pub(super) struct Object {
     depth: u64,
     brackets: Brackets,
     sort: Sort,
-    /// It began a line, so a line that begins like a record may mean that this one was cut off.
-    is_line: bool,
-    /// The last byte walked over ended a line.
+    /// The last byte walked over ended a line, and a bracket may follow.
     behind_line: bool,
+    /// The last byte walked over that is no blank.
+    last: u8,
+    /// The first line inside that begins like a record. If this object has no end, it is one.
+    inner: Option<usize>,
 }
 
 impl Object {
-    pub(super) fn new(start: usize, is_line: bool) -> Self {
-        let brackets = Brackets::default();
+    pub(super) fn new(start: usize) -> Self {
         Self {
             start,
             pos: start,
             depth: 0,
-            brackets,
+            brackets: Brackets::default(),
             sort: Sort::Whole,
-            is_line,
             behind_line: false,
+            last: 0,
+            inner: None,
         }
     }
 
     /// What follows a list in its object.
     pub(super) fn tail(start: usize, depth: u64) -> Self {
-        Self { depth, sort: Sort::Tail, ..Self::new(start, false) }
+        Self { depth, sort: Sort::Tail, ..Self::new(start) }
     }
 
     pub(super) fn is_tail(&self) -> bool {
@@ -87,12 +91,13 @@ impl Object {
 
     /// The first byte that is still needed.
     pub(super) fn held_from(&self) -> usize {
-        if self.sort == Sort::Whole { self.start } else { self.pos }
+        if self.sort == Sort::Whole { self.start } else { self.inner.unwrap_or(self.pos) }
     }
 
     pub(super) fn release(&mut self, count: usize) {
         self.start = self.start.saturating_sub(count);
         self.pos -= count;
+        self.inner = self.inner.map(|inner| inner - count);
     }
 
     /// Walks on as far as the window goes.
@@ -101,33 +106,54 @@ impl Object {
         window: &[u8],
         at_end: bool,
         of_tables: bool,
-        in_lines: bool,
+        (starts, in_lines): (&mut Starts, bool),
     ) -> Walked {
         loop {
             if self.behind_line {
-                match self.next_line_begins_record(window, at_end, in_lines) {
+                match self.next_line_begins_record(window, at_end) {
                     None => return Walked::More,
-                    Some(true) => return Walked::End(self.pos - 1),
-                    Some(false) => self.behind_line = false,
+                    Some(true) if in_lines || self.is_cut_off() => {
+                        return Walked::Before(self.inner.unwrap_or(self.pos));
+                    }
+                    Some(true) => _ = self.inner.get_or_insert(self.pos),
+                    Some(false) => {}
                 }
+                self.behind_line = false;
             }
-            let rest = &window[self.pos..];
-            let line_end = if self.is_line { memchr(b'\n', rest) } else { None };
-            let limit = self.pos + line_end.map_or(rest.len(), |end| end + 1);
+            let line_end = starts.next(window, self.pos);
+            let limit = line_end.map_or(window.len(), |end| end + 1);
+            let from = self.pos;
             while self.pos < limit {
                 if let Some(walked) = self.block(window, limit, of_tables) {
                     return walked;
                 }
             }
+            // A text ends with a quote, which is then the last.
+            if !self.brackets.in_string() {
+                self.last = *window[from..limit].trim_ascii_end().last().unwrap_or(&self.last);
+            }
             self.behind_line = line_end.is_some();
-            if self.sort == Sort::Whole && self.pos - self.start > RECORD_AT_MOST {
-                let head = window[self.start..self.start + HEAD_KEPT].to_vec();
-                self.sort = Sort::TooLong(head);
+            if let Some(walked) = self.limited(window) {
+                return walked;
             }
             if line_end.is_none() {
-                return if at_end { Walked::CutOff } else { Walked::More };
+                let ended = self.inner.map_or(Walked::CutOff, Walked::Before);
+                return if at_end { ended } else { Walked::More };
             }
         }
+    }
+
+    /// Keeps no more than a record may be long.
+    fn limited(&mut self, window: &[u8]) -> Option<Walked> {
+        if self.pos - self.held_from() <= RECORD_AT_MOST {
+            return None;
+        }
+        if let Some(inner) = self.inner {
+            return Some(Walked::Before(inner));
+        }
+        let head = window[self.start..self.start + HEAD_KEPT].to_vec();
+        self.sort = Sort::TooLong(head);
+        None
     }
 
     /// Walks over the next 64 bytes.
@@ -171,17 +197,20 @@ impl Object {
         None
     }
 
-    /// Whether the next line begins a record, so that this one was cut off: within a string, or
-    /// where no object can stand.
-    fn next_line_begins_record(&self, window: &[u8], at_end: bool, in_lines: bool) -> Option<bool> {
-        let next = match &window[self.pos..] {
-            [b'{', b' ', b'"', ..] | [b'{', b'"', ..] => true,
-            [] | [b'{'] | [b'{', b' '] if !at_end => return None,
-            _ => false,
-        };
-        let held = window.get(self.held_from()..self.pos).unwrap_or_default();
-        let can_follow = matches!(held.trim_ascii_end().last(), Some(b',' | b'[' | b':'));
-        Some(next && (in_lines || self.brackets.in_string() || !can_follow))
+    /// Whether the line that begins here begins like a record.
+    fn next_line_begins_record(&self, window: &[u8], at_end: bool) -> Option<bool> {
+        match &window[self.pos..] {
+            [b'{', b' ', b'"', ..] | [b'{', b'"', ..] => Some(true),
+            [] | [b'{'] | [b'{', b' '] if !at_end => None,
+            _ => Some(false),
+        }
+    }
+
+    /// Whether a record that follows now means that this one was cut off: within a string, or where
+    /// no object can stand.
+    fn is_cut_off(&self) -> bool {
+        let can_follow = matches!(self.last, b',' | b'[' | b':');
+        self.brackets.in_string() || !can_follow || matches!(self.sort, Sort::TooLong(_))
     }
 }
 

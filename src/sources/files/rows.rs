@@ -1,6 +1,6 @@
 //! Cuts the rows out of CSV: quoted cells may hold line ends.
 
-use memchr::{memchr, memchr_iter, memchr3};
+use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
 use crate::model::Form;
 
@@ -55,7 +55,9 @@ pub(super) fn beginning(window: &[u8], at_end: bool) -> Beginning {
     let are_names = cells
         .iter()
         .all(|cell| cell.len() < 100 && !cell.is_empty() && !cell.contains(['{', '}', ':', ' ']));
+    let quotes = memchr_iter(b'"', line.as_bytes()).count();
     let is_header = line.len() <= HEADER_AT_MOST
+        && quotes.is_multiple_of(2)
         && (cells.len() >= 2 && cells.iter().any(is_known) || cells.len() >= 3 && are_names)
         && !line.starts_with(['{', '[']);
     if is_header { Beginning::Header(sign) } else { Beginning::Other }
@@ -64,12 +66,25 @@ pub(super) fn beginning(window: &[u8], at_end: bool) -> Beginning {
 /// Where the walk through a row is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Inside {
+    /// An object here is a record of its own: no cell begins with a bracket and a bare quote.
+    RowStart,
+    Object,
     /// A quote here opens a quoted cell.
     CellStart,
     Bare,
     Quoted,
     /// Behind a quote in a quoted cell: its end, or the first of two.
     Quote,
+}
+
+/// Whether an object begins a line here, as nothing in a quoted cell does: there a quote stands twice.
+/// `None` when that is not there yet.
+fn begins_object(rest: &[u8], at_end: bool) -> Option<bool> {
+    match rest {
+        [b'{', b'"', first, ..] => Some(first.is_ascii_alphanumeric()),
+        [] | [b'{'] | [b'{', b'"'] if !at_end => None,
+        _ => Some(false),
+    }
 }
 
 #[derive(Debug)]
@@ -92,15 +107,25 @@ impl Rows {
             lines: Lines::new(),
             start: 0,
             pos: 0,
-            inside: Inside::CellStart,
+            inside: Inside::RowStart,
             too_long: None,
         }
     }
 
     /// The end of the row that begins at `start`: the place of its line feed.
-    fn row_end(&mut self, window: &[u8]) -> Option<usize> {
+    fn row_end(&mut self, window: &[u8], at_end: bool) -> Option<usize> {
         while let Some(rest) = window.get(self.pos..).filter(|rest| !rest.is_empty()) {
             let step = match self.inside {
+                Inside::RowStart if rest == b"{" && !at_end => return None,
+                Inside::RowStart => {
+                    let is_object = rest.starts_with(b"{\"") && !self.header.is_empty();
+                    self.inside = if is_object { Inside::Object } else { Inside::CellStart };
+                    0
+                }
+                Inside::Object => match memchr(b'\n', rest) {
+                    Some(at) => return Some(self.ends_at(self.pos + at)),
+                    None => rest.len(),
+                },
                 // A quote opens a quoted cell, and is the second of two inside one.
                 Inside::CellStart | Inside::Quote if rest[0] == b'"' => {
                     self.inside = Inside::Quoted;
@@ -111,18 +136,25 @@ impl Rows {
                     0
                 }
                 Inside::Bare => match memchr3(self.delimiter, b'\n', b'\n', rest) {
-                    Some(at) if rest[at] == b'\n' => {
-                        self.pos += at + 1;
-                        self.inside = Inside::CellStart;
-                        return Some(self.pos - 1);
-                    }
+                    Some(at) if rest[at] == b'\n' => return Some(self.ends_at(self.pos + at)),
                     Some(at) => {
                         self.inside = Inside::CellStart;
                         at + 1
                     }
                     None => rest.len(),
                 },
-                Inside::Quoted => match memchr(b'"', rest) {
+                Inside::Quoted => match memchr2(b'"', b'\n', rest) {
+                    Some(at) if rest[at] == b'\n' => match begins_object(&rest[at + 1..], at_end) {
+                        None => {
+                            self.pos += at;
+                            return None;
+                        }
+                        Some(true) => {
+                            self.unclosed(window, "a quoted cell of this row is not closed");
+                            return Some(self.ends_at(self.pos + at));
+                        }
+                        Some(false) => at + 1,
+                    },
                     Some(at) => {
                         self.inside = Inside::Quote;
                         at + 1
@@ -133,6 +165,21 @@ impl Rows {
             self.pos += step;
         }
         None
+    }
+
+    /// The row ends with the line feed there.
+    fn ends_at(&mut self, line_feed: usize) -> usize {
+        self.pos = line_feed + 1;
+        self.inside = Inside::RowStart;
+        line_feed
+    }
+
+    /// Sets the row aside that is being walked over.
+    fn unclosed(&mut self, window: &[u8], reason: &str) {
+        if self.too_long.is_none() {
+            let place = self.lines.at(window, self.start);
+            self.too_long = Some(Misread::new(place, reason, &window[self.start..self.pos]));
+        }
     }
 
     /// A whole row: the header, a record, or nothing when it is blank or the header again.
@@ -154,23 +201,23 @@ impl Rows {
             return None;
         }
         let place = self.lines.at(window, start);
-        Some(Cut::Record { form: Form::Csv, start, end: start + row.len(), place })
+        let form = if row.starts_with(b"{\"") { Form::Json } else { Form::Csv };
+        Some(Cut::Record { form, start, end: start + row.len(), place })
     }
 }
 
 impl Cutter for Rows {
     fn next(&mut self, window: &[u8], at_end: bool) -> Cut {
         loop {
-            if let Some(end) = self.row_end(window) {
+            if let Some(end) = self.row_end(window, at_end) {
                 match self.row(window, end) {
                     Some(cut) => return cut,
                     None => continue,
                 }
             }
-            if self.pos - self.start > RECORD_AT_MOST && self.too_long.is_none() {
-                let place = self.lines.at(window, self.start);
+            if self.pos - self.start > RECORD_AT_MOST {
                 let reason = "the row is longer than 16 MiB: a quote in it is not closed";
-                self.too_long = Some(Misread::new(place, reason, &window[self.start..]));
+                self.unclosed(window, reason);
             }
             if !at_end {
                 return Cut::More;
@@ -179,12 +226,10 @@ impl Cutter for Rows {
                 return Cut::End;
             }
             self.pos = window.len();
-            if self.inside == Inside::Quoted && self.too_long.is_none() {
-                let place = self.lines.at(window, self.start);
-                let reason = "the file ends inside a quoted cell of this row";
-                self.too_long = Some(Misread::new(place, reason, &window[self.start..]));
+            if self.inside == Inside::Quoted {
+                self.unclosed(window, "the file ends inside a quoted cell of this row");
             }
-            self.inside = Inside::CellStart;
+            self.inside = Inside::RowStart;
             if let Some(cut) = self.row(window, window.len()) {
                 return cut;
             }

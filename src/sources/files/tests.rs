@@ -107,6 +107,44 @@ fn a_record_that_was_cut_off_spoils_no_other() {
 }
 
 #[test]
+fn whatever_is_not_closed_spoils_no_whole_line_behind_it() {
+    let whole = r#"{"b":{"c":2}}"#;
+    for rubbish in [
+        r#"{"a":"#,
+        r#"{"a":["#,
+        r#"{"a":1,"#,
+        r#"x {"a":["#,
+        r#"[{"a":1,"#,
+        r#"[{"a":1}"x"#,
+        r#"[{"a":1}"\"#,
+        r#"{"value":[]"#,
+        r#"{"value":[],"#,
+        r#"{"tables":[{"columns":[],"rows":[["#,
+        "one,two,three",
+        "TimeGenerated,\"Id",
+        "TimeGenerated,Id\n1,\"2",
+    ] {
+        let text = format!("{rubbish}\n{whole}\n{whole}\n");
+        let (found, _) = cut(Cursor::new(text.clone().into_bytes()));
+        let whole =
+            found.iter().filter(|(form, _, it)| (*form, it.as_str()) == (Form::Json, whole));
+        assert_eq!(whole.count(), 2, "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn what_stands_before_the_place_where_gzip_breaks_off_is_cut() {
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(b"{\"a\":1}\n{\"a\":2}").unwrap();
+    let mut bytes = gz.finish().unwrap();
+    bytes.truncate(bytes.len() - 4);
+    let mut records = Records::open(Cursor::new(bytes)).unwrap();
+    let mut batch = RecordBatch::default();
+    assert!(records.fill(&mut batch).is_err());
+    assert_eq!((batch.len(), batch.misread().len()), (2, 0));
+}
+
+#[test]
 fn text_between_documents_is_set_aside_with_its_line() {
     let (found, misread) = cut(Cursor::new(b"Here it is:\n{\"a\":1}\nand\n{\"a\":2}\n".to_vec()));
     assert_eq!(found.len(), 2);
@@ -141,6 +179,10 @@ fn piece() -> impl Strategy<Value = String> {
         Just("\n".to_owned()),
         Just("\"".to_owned()),
         Just("{\"cut\":\"off".to_owned()),
+        Just("{\"cut\":[\n".to_owned()),
+        Just("\n{\"id\":\"e\"},\n".to_owned()),
+        Just("one,two,three\n".to_owned()),
+        Just("\n{ \"id\":\"f\"}\n".to_owned()),
         Just("prose, and more".to_owned()),
         Just("TimeGenerated,Id\n1,2\n".to_owned()),
         r#"[{}\[\]",:\\a \n]{0,12}"#,
