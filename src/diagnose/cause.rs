@@ -216,13 +216,14 @@ fn outage(facts: &Facts<'_>, catalogue: &Catalogue) -> Option<Guess> {
     if !told && !is_transient {
         return None;
     }
-    let together = told || facts.failing_alike >= ALIKE;
+    let others = facts.failing_alike.unwrap_or(0);
+    let together = told || others >= ALIKE;
     let mut because = vec![code_seen(facts, catalogue, code)];
     if facts.identity_count > 1 {
         because.push(format!("{} identities were refused in the same time", facts.identity_count));
     }
-    if facts.failing_alike > 0 {
-        because.push(failing_alike(facts));
+    if others > 0 {
+        because.push(failing_alike(others));
     }
     let confidence = if together { Confidence::High } else { Confidence::Medium };
     let sentence = if together {
@@ -233,8 +234,8 @@ fn outage(facts: &Facts<'_>, catalogue: &Catalogue) -> Option<Guess> {
     Some(Guess::new(Kind::Outage, confidence, sentence.to_owned(), because))
 }
 
-fn failing_alike(facts: &Facts<'_>) -> String {
-    let others = phrase::others(facts.failing_alike);
+fn failing_alike(others: u64) -> String {
+    let others = phrase::others(others);
     format!("{others} failed with the same code in the same time")
 }
 

@@ -317,6 +317,7 @@ mod tests {
             why: "It matters.",
             first_steps: &[],
             unknown: &[],
+            enough: None,
             draft,
         }
     }
@@ -335,7 +336,7 @@ mod tests {
             codes: incident.error_codes.iter().map(|&code| (code, 34)).collect(),
             addresses: Vec::new(),
             identity_count: 1,
-            failing_alike: 0,
+            failing_alike: Some(0),
             failing_alike_worked: 0,
             coverage: None,
         }
@@ -451,7 +452,7 @@ mod tests {
     fn an_outage_lies_in_none_of_the_identities() {
         let incident = incident(&[90_033]);
         let mut facts = facts(&incident);
-        facts.failing_alike = 11;
+        facts.failing_alike = Some(11);
         let card = explained(&facts);
         assert!(card.causes[0].sentence.starts_with("Entra itself has trouble"));
         assert_eq!(card.causes[0].confidence, Confidence::High);
@@ -463,7 +464,7 @@ mod tests {
     fn many_identities_that_are_gone_at_once_were_deleted_together() {
         let incident = incident(&[700_016]);
         let mut facts = facts(&incident);
-        facts.failing_alike = 5;
+        facts.failing_alike = Some(5);
         facts.failing_alike_worked = 5;
         let card = explained(&facts);
         assert!(card.causes.iter().any(|cause| cause.sentence.contains("deleted together")));
@@ -507,7 +508,7 @@ mod tests {
     fn ids_that_never_worked_were_not_deleted_together() {
         let incident = incident(&[700_016]);
         let mut facts = facts(&incident);
-        facts.failing_alike = 47;
+        facts.failing_alike = Some(47);
         let is_together = |card: &Card| {
             card.causes.iter().any(|cause| cause.sentence.contains("deleted together"))
         };

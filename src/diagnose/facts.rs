@@ -21,8 +21,8 @@ pub struct Facts<'a> {
     pub addresses: Vec<String>,
     /// How many identities it is of; more than are named.
     pub identity_count: u64,
-    /// Identities outside the incident that failed with one of its codes during it.
-    pub failing_alike: u64,
+    /// Identities outside the incident that failed with one of its codes during it, where it names all of its own.
+    pub failing_alike: Option<u64>,
     /// Of those, the ones that got tokens before it began.
     pub failing_alike_worked: u64,
     /// What the coverage of the sources says of the interval, where it is not complete.
@@ -44,7 +44,7 @@ impl Facts<'_> {
 }
 
 /// A finding and what its rule says.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct FindingFacts<'a> {
     pub rule: &'a str,
     pub title: &'a str,
@@ -59,6 +59,8 @@ pub struct FindingFacts<'a> {
     pub why: &'a str,
     pub first_steps: &'a [String],
     pub unknown: &'a [String],
+    /// What would have been enough for the rule, in words.
+    pub enough: Option<String>,
     pub draft: &'a Draft,
 }
 

@@ -9,9 +9,9 @@ use super::catalogue::Catalogue;
 use super::explain::explain;
 use super::facts::{Baseline, Facts, FindingFacts, IdentityFacts, Shared, Successor};
 use super::unread;
-use crate::detect::{Field, Rulebook};
-use crate::model::{COVERAGE, Incident, NAMED_AT_MOST};
-use crate::store::incidents::IncidentFinding;
+use crate::detect::{Field, Rule, Rulebook};
+use crate::model::{COVERAGE, Draft, Incident, NAMED_AT_MOST};
+use crate::store::incidents::{IncidentFinding, codes_of};
 use crate::store::{Dossier, Store, StoreError};
 
 /// Identities of an incident whose history is looked up.
@@ -34,18 +34,13 @@ pub async fn card(
     // Of rules in shadow only the timeline tells, where they are beside live ones.
     rows.retain(|row| !incident.shadow_rules.contains(&row.rule));
     rows.sort_by_key(|row| std::cmp::Reverse(rulebook.rules.get(&row.rule).map(|rule| rule.level)));
-    let (mut identity_ids, mut codes) = (Vec::new(), BTreeMap::<i64, u64>::new());
-    for row in &rows {
-        for id in &row.finding.draft.identities {
-            if !identity_ids.contains(id) && identity_ids.len() < NAMED_AT_MOST {
-                identity_ids.push(*id);
-            }
-        }
-        for (code, count) in &row.finding.draft.codes {
-            let most = codes.entry(*code).or_default();
-            *most = (*most).max(*count);
+    let mut identity_ids = Vec::new();
+    for id in rows.iter().flat_map(|row| &row.finding.draft.identities) {
+        if !identity_ids.contains(id) && identity_ids.len() < NAMED_AT_MOST {
+            identity_ids.push(*id);
         }
     }
+    let codes = codes_of(rows.iter());
     let value_names = value_names(store, rulebook, &rows).await?;
     let interval = (incident.started_at, incident.last_seen_at);
     let numbers: Vec<i64> = codes.keys().copied().collect();
@@ -66,7 +61,9 @@ pub async fn card(
         identities,
         addresses: store.addresses(&identity_ids, &numbers, interval).await?,
         identity_count,
-        failing_alike: alike.all.saturating_sub(unnamed),
+        // Where it names as many as it can, nobody knows who of the rest is of it.
+        failing_alike: (identity_ids.len() < NAMED_AT_MOST)
+            .then(|| alike.all.saturating_sub(unnamed)),
         failing_alike_worked: alike.worked_before.min(alike.all.saturating_sub(unnamed)),
         codes,
         coverage: unread::sentence(&store.gaps_within(interval.0, interval.1).await?),
@@ -127,8 +124,16 @@ fn finding<'a>(
         why: &rule.text.why,
         first_steps: &rule.text.first_steps,
         unknown: &rule.text.unknown,
+        enough: enough(rule, &row.finding.draft),
         draft: &row.finding.draft,
     })
+}
+
+/// What would have been enough, by the numbers of the finding where it has some. One event is always enough for a
+/// detection that stands alone.
+fn enough(rule: &Rule, draft: &Draft) -> Option<String> {
+    let of_rule = || (rule.kind_name() != "detection").then(|| rule.kind.enough());
+    draft.measures.get("enough").cloned().or_else(of_rule)
 }
 
 fn identity(

@@ -35,14 +35,27 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// What a rule measured, in words; a new value is told by whoever knows its name.
+/// The order in which measures are told; those without a place come last.
+const TOLD_FIRST: [&str; 8] = [
+    "seen",
+    "distinct",
+    "known_values",
+    "expected",
+    "rarity",
+    "known_for",
+    "learned_for",
+    "learned_days",
+];
+
+/// What a rule measured, in words; a new value is told by whoever knows its name, and what would have been enough by
+/// whoever knows the rule.
 pub(crate) fn measures(measures: &BTreeMap<String, String>) -> Vec<String> {
     let in_words = |(key, value): (&String, &String)| {
         let value = plain(value);
         let number = value.parse::<u64>().ok();
         match (key.as_str(), number) {
             // That it was new says as much.
-            ("value", _) | ("known_values", Some(0)) => None,
+            ("value" | "enough", _) | ("known_values", Some(0)) => None,
             ("known_values", _) => Some(format!("{value} known before")),
             ("learned_days", Some(days)) => Some(format!("learnt for {}", count(days, "full day"))),
             ("distinct", _) => Some(format!("{value} different ones")),
@@ -50,7 +63,11 @@ pub(crate) fn measures(measures: &BTreeMap<String, String>) -> Vec<String> {
             _ => Some(format!("{} {value}", key.replace('_', " "))),
         }
     };
-    measures.iter().filter_map(in_words).collect()
+    let mut told: Vec<_> = measures.iter().collect();
+    told.sort_by_key(|(key, _)| {
+        TOLD_FIRST.iter().position(|first| first == key).unwrap_or(TOLD_FIRST.len())
+    });
+    told.into_iter().filter_map(in_words).collect()
 }
 
 /// "once", "twice", "34 times".
@@ -177,7 +194,7 @@ mod tests {
         );
         assert_eq!(
             told(&[("distinct", "46"), ("at_most", "5")]),
-            ["at most 5", "46 different ones"]
+            ["46 different ones", "at most 5"]
         );
     }
 

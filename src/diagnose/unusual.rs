@@ -19,13 +19,7 @@ pub(super) fn numbers(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<String> {
         }
     }
     if !incident.error_codes.is_empty() {
-        let others = match facts.failing_alike {
-            0 => "No other identity".to_owned(),
-            number => phrase::others(number),
-        };
-        let codes =
-            if incident.error_codes.len() > 1 { "one of these codes" } else { "the same code" };
-        lines.push(format!("{others} failed with {codes} in this time."));
+        lines.extend(others(facts));
     }
     if lines.is_empty() {
         lines.push(format!(
@@ -36,6 +30,16 @@ pub(super) fn numbers(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<String> {
         ));
     }
     lines
+}
+
+fn others(facts: &Facts<'_>) -> Option<String> {
+    let others = match facts.failing_alike? {
+        0 => "No other identity".to_owned(),
+        number => phrase::others(number),
+    };
+    let is_one = facts.incident.error_codes.len() == 1;
+    let codes = if is_one { "the same code" } else { "one of these codes" };
+    Some(format!("{others} failed with {codes} in this time."))
 }
 
 fn codes(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<String> {
@@ -66,7 +70,7 @@ fn measured(facts: &Facts<'_>) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut told: Vec<&str> = Vec::new();
     for finding in &facts.findings {
-        if finding.draft.measures.is_empty() || told.contains(&finding.rule) {
+        if told.contains(&finding.rule) {
             continue;
         }
         told.push(finding.rule);
@@ -82,7 +86,13 @@ fn measured(facts: &Facts<'_>) -> Vec<String> {
             parts.push(format!("new {}", phrase::list(&values)));
         }
         parts.extend(phrase::measures(&finding.draft.measures));
-        lines.push(format!("{}: {}.", finding.title, parts.join(", ")));
+        let enough =
+            finding.enough.as_ref().map(|enough| format!("{enough} would have been enough"));
+        let said: Vec<String> = [parts.join(", "), enough.unwrap_or_default()].into();
+        let said: Vec<String> = said.into_iter().filter(|part| !part.is_empty()).collect();
+        if !said.is_empty() {
+            lines.push(format!("{}: {}.", finding.title, said.join("; ")));
+        }
     }
     lines
 }

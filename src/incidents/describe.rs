@@ -62,12 +62,8 @@ struct Evidence {
 
 impl Evidence {
     fn of(members: &Members<'_>) -> Self {
-        let mut evidence = Self::default();
+        let mut evidence = Self { codes: rows::codes_of(members.all()), ..Self::default() };
         for row in members.all() {
-            for (code, count) in &row.finding.draft.codes {
-                let most = evidence.codes.entry(*code).or_default();
-                *most = (*most).max(*count);
-            }
             add(&mut evidence.identities, &row.finding.draft.identities);
             add(&mut evidence.resources, &row.finding.draft.resources);
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::id::{EventId, FindingId};
 
 /// How many identities, resources and values a finding names; past that it only counts.
-pub const NAMED_AT_MOST: usize = 20;
+pub const NAMED_AT_MOST: usize = 64;
 
 /// What a fold makes of the events of one group: a finding before it has a row.
 ///
@@ -32,7 +32,7 @@ pub struct Draft {
     pub identities: Vec<i64>,
     /// The resources of the evidence in order of appearance, [`NAMED_AT_MOST`] of them.
     pub resources: Vec<i64>,
-    /// What the kind wants said, by name: `expected`, `seen`, `learned_for`, `value`, …
+    /// What the kind wants said, by name: `expected`, `seen`, `learned_for`, `value`, `enough`, …
     pub measures: BTreeMap<String, String>,
 }
 

@@ -283,6 +283,24 @@ pub(super) fn list(numbers: &[i64]) -> String {
     numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(",")
 }
 
+/// The events of findings by error code. Findings of one rule share no events, those of different rules may share
+/// all.
+pub fn codes_of<'a>(rows: impl Iterator<Item = &'a IncidentFinding>) -> BTreeMap<i64, u64> {
+    let mut by_rule: BTreeMap<&str, BTreeMap<i64, u64>> = BTreeMap::new();
+    for row in rows {
+        let codes = by_rule.entry(&row.rule).or_default();
+        for (code, count) in &row.finding.draft.codes {
+            *codes.entry(*code).or_default() += count;
+        }
+    }
+    let mut most = BTreeMap::new();
+    for (code, count) in by_rule.into_values().flatten() {
+        let known = most.entry(code).or_default();
+        *known = count.max(*known);
+    }
+    most
+}
+
 /// Counts by number, most first, ties by number.
 #[must_use]
 pub fn most_first(counts: &BTreeMap<i64, u64>) -> Vec<i64> {

@@ -67,6 +67,10 @@ impl Fold for Absence {
         Some(Deadline { at: state.last.as_ref()?.at, feed: &state.feed })
     }
 
+    fn enough(&self) -> String {
+        format!("{} times the usual gap, and {}", self.factor, span(self.at_least))
+    }
+
     fn standing(
         &self,
         (before, after): (&State, &State),

@@ -41,6 +41,10 @@ impl Fold for Awakening {
         state.open.iter().cloned().collect()
     }
 
+    fn enough(&self) -> String {
+        format!("{} of silence, if it is {} times the longest before", span(self.at_least), self.factor)
+    }
+
     fn standing(
         &self,
         (before, _): (&State, &State),

@@ -71,7 +71,11 @@ impl Fold for Baseline {
     }
 
     fn open(&self, state: &State) -> Vec<Draft> {
-        state.open.iter().map(|busy| told(busy, state)).collect()
+        state.open.iter().map(|busy| told(busy, state, self.limit(&busy.usual))).collect()
+    }
+
+    fn enough(&self) -> String {
+        format!("{} in an hour, and more than {} times the usual", self.minimum, self.factor)
     }
 
     fn standing(
@@ -140,7 +144,7 @@ impl Baseline {
     fn turn(&self, state: &mut State, hour: i64, closed: &mut Vec<Draft>) {
         let goes_on = state.is_busy && hour == state.hour + 1;
         if !goes_on && let Some(busy) = state.open.take() {
-            closed.push(told(&busy, state));
+            closed.push(told(&busy, state, self.limit(&busy.usual)));
         }
         if state.count > 0 {
             state.hours.push_back((state.hour, state.count));
@@ -205,7 +209,7 @@ impl Baseline {
 }
 
 /// The finding with its numbers.
-fn told(busy: &Busy, state: &State) -> Draft {
+fn told(busy: &Busy, state: &State, enough: u64) -> Draft {
     let mut draft = busy.draft.clone();
     let Usual { compared, middle, high, known, .. } = busy.usual;
     let as_much = state
@@ -221,6 +225,7 @@ fn told(busy: &Busy, state: &State) -> Draft {
         ("seen", format!("{} in an hour", busy.most)),
         ("rarity", format!("{as_much} of {known} hours had as many")),
         ("learned_for", format!("{days} days")),
+        ("enough", format!("{enough} in that hour")),
     ] {
         draft.measures.insert(name.to_owned(), text);
     }

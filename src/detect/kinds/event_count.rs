@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Fold, Occurrence, Standing};
+use super::absence::span;
 use super::window::{Condition, Windowed};
 use crate::model::Draft;
 
@@ -25,6 +26,10 @@ impl Fold for EventCount {
 
     fn open(&self, state: &State) -> Vec<Draft> {
         state.0.open.iter().cloned().collect()
+    }
+
+    fn enough(&self) -> String {
+        format!("{} within {}", self.condition.least(), span(self.timespan))
     }
 
     fn standing(

@@ -48,6 +48,18 @@ impl Fold for FirstSeen {
         drafts.filter(|draft| draft.event_count >= self.least).cloned().collect()
     }
 
+    fn enough(&self) -> String {
+        let known = if self.learn_for == 0 {
+            String::new()
+        } else {
+            format!(", after {} of the others", span(self.learn_for))
+        };
+        match self.least {
+            1 => format!("one that is new{known}"),
+            least => format!("{least} of a new one within {}{known}", span(self.timespan)),
+        }
+    }
+
     fn standing(
         &self,
         (before, after): (&State, &State),

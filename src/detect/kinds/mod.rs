@@ -98,6 +98,9 @@ trait Fold {
     /// The findings that may still grow.
     fn open(&self, state: &Self::State) -> Vec<Draft>;
 
+    /// What is enough for a finding, in words: "10 within 10 min".
+    fn enough(&self) -> String;
+
     /// How near it is to a finding at an event, by the states before and after it. Rules go by their
     /// names in `counted`.
     fn standing(
@@ -146,6 +149,14 @@ macro_rules! kinds {
             pub fn name(&self) -> &'static str {
                 match self {
                     $(Self::$kind(kind) => kind.name(),)+
+                }
+            }
+
+            /// What is enough for a finding, in words: "10 within 10 min".
+            #[must_use]
+            pub fn enough(&self) -> String {
+                match self {
+                    $(Self::$kind(kind) => kind.enough(),)+
                 }
             }
 

@@ -34,6 +34,10 @@ impl Fold for Newcomer {
         state.draft.iter().filter(|draft| draft.event_count >= self.least).cloned().collect()
     }
 
+    fn enough(&self) -> String {
+        format!("{} within its first {}", self.least, span(self.timespan))
+    }
+
     fn standing(
         &self,
         (_, after): (&State, &State),

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::absence::span;
 use super::window::{Condition, Mark, WINDOW_AT_MOST, Windowed};
 use super::{Fold, Occurrence, Role, Standing};
 use crate::model::Draft;
@@ -42,6 +43,15 @@ impl Fold for Ratio {
 
     fn open(&self, state: &State) -> Vec<Draft> {
         state.window.open.iter().cloned().collect()
+    }
+
+    fn enough(&self) -> String {
+        format!(
+            "{} within {}, if they are {} % of all",
+            self.condition.least(),
+            span(self.timespan),
+            self.percent
+        )
     }
 
     fn standing(

@@ -86,6 +86,14 @@ impl Fold for Rhythm {
         drafts.filter(|draft| draft.event_count >= self.least).cloned().collect()
     }
 
+    fn enough(&self) -> String {
+        format!(
+            "{} within {}, more than {NEAR} hours away from any hour known",
+            self.least,
+            span(self.timespan)
+        )
+    }
+
     fn standing(
         &self,
         (before, after): (&State, &State),

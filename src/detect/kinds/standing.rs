@@ -53,6 +53,11 @@ impl Standing {
 }
 
 impl Condition {
+    /// The least that is enough, as a number where there is one.
+    pub(super) fn least(&self) -> String {
+        self.enough().map_or_else(|| self.words(), |least| least.to_string())
+    }
+
     /// What would be enough.
     pub(super) fn words(&self) -> String {
         let words = self.0.iter().map(|(operator, bound)| match operator {

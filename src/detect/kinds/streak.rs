@@ -47,6 +47,13 @@ impl Fold for Streak {
         true
     }
 
+    fn enough(&self) -> String {
+        match self.at_least {
+            0 => format!("{} in a row", self.length),
+            long => format!("{} in a row over {} or longer", self.length, span(long)),
+        }
+    }
+
     fn standing(
         &self,
         (before, after): (&State, &State),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::absence::span;
 use super::window::{WINDOW_AT_MOST, Windowed};
 use super::{Fold, Occurrence, Standing};
 use crate::model::Draft;
@@ -70,6 +71,10 @@ impl Fold for Temporal {
 
     fn open(&self, state: &State) -> Vec<Draft> {
         state.window.open.iter().cloned().collect()
+    }
+
+    fn enough(&self) -> String {
+        format!("all that the rule asks for within {}", span(self.timespan))
     }
 
     fn standing(

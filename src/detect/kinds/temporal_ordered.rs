@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::absence::span;
 use super::window::{WINDOW_AT_MOST, Windowed};
 use super::{Fold, Occurrence, Standing};
 use crate::model::Draft;
@@ -33,6 +34,10 @@ impl Fold for TemporalOrdered {
 
     fn open(&self, state: &State) -> Vec<Draft> {
         state.window.open.iter().cloned().collect()
+    }
+
+    fn enough(&self) -> String {
+        format!("one of each of {} rules in their order within {}", self.length, span(self.timespan))
     }
 
     fn standing(

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::{Fold, Occurrence, Standing};
+use super::absence::span;
 use super::window::{Condition, WINDOW_AT_MOST, Windowed};
 use crate::model::Draft;
 
@@ -49,6 +50,10 @@ impl Fold for ValueCount {
 
     fn open(&self, state: &State) -> Vec<Draft> {
         state.window.open.iter().cloned().collect()
+    }
+
+    fn enough(&self) -> String {
+        format!("{} different ones within {}", self.condition.least(), span(self.timespan))
     }
 
     fn standing(

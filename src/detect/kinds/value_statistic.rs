@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::absence::span;
 use super::window::{Condition, WINDOW_AT_MOST, Windowed};
 use super::{Fold, Occurrence, Standing};
 use crate::model::Draft;
@@ -88,6 +89,16 @@ impl Fold for ValueStatistic {
 
     fn open(&self, state: &State) -> Vec<Draft> {
         state.window.open.iter().cloned().collect()
+    }
+
+    fn enough(&self) -> String {
+        let figure = match self.statistic {
+            Statistic::Sum => "a sum".to_owned(),
+            Statistic::Average => "an average".to_owned(),
+            Statistic::Median => "a median".to_owned(),
+            Statistic::Percentile(percent) => format!("a percentile {percent}"),
+        };
+        format!("{figure} of {} within {}", self.condition.words(), span(self.timespan))
     }
 
     fn standing(
