@@ -10,6 +10,9 @@ use crate::store::incidents::{self as rows, IncidentFinding};
 use crate::store::subjects::{self, Subject};
 use crate::store::{Names, StoreError, Writing, time};
 
+/// The category of rules that find failures whatever their reason.
+const STREAK: &str = "streak";
+
 /// What it takes to describe incidents.
 pub(super) struct Describing<'a> {
     pub(super) writing: &'a mut Writing,
@@ -133,14 +136,17 @@ impl Describing<'_> {
         })
     }
 
-    /// The rules of the findings, gravest first; those of symptoms last.
+    /// The rules of the findings, gravest first, and of equal ones those that say most; those of symptoms last.
     fn rules_of(&self, members: &Members<'_>) -> Vec<String> {
         let mut rules = Vec::new();
         for rows in [&members.own, &members.symptoms] {
             let names: BTreeSet<&str> = rows.iter().map(|row| row.rule.as_str()).collect();
             let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-            names
-                .sort_by_key(|name| std::cmp::Reverse(self.rules.get(name).map(|rule| rule.level)));
+            names.sort_by_key(|name| {
+                let rule = self.rules.get(name);
+                let is_general = rule.is_some_and(|rule| rule.category == STREAK);
+                (std::cmp::Reverse(rule.map(|rule| rule.level)), is_general)
+            });
             names.retain(|name| !rules.contains(name));
             rules.extend(names);
         }

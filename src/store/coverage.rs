@@ -240,7 +240,11 @@ async fn cover(
     done: &WindowDone,
 ) -> Result<(), StoreError> {
     let mut ledger = ledger(&mut *connection, source_id, head).await?;
-    ledger.note(done.window, done.began_at, &done.ages);
+    // Windows that were halved end between two microseconds, and rows do not: where one window ends the next
+    // begins, both here and there.
+    let whole = |at| time(micros(at));
+    let window = Interval { from: whole(done.window.from), to: whole(done.window.to) };
+    ledger.note(window, done.began_at, &done.ages);
     sqlx::query("delete from coverage where source_id = $1 and head = $2")
         .bind(source_id)
         .bind(head)
@@ -344,4 +348,53 @@ async fn measure(
         .await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::store::Fetched;
+
+    #[tokio::test]
+    async fn windows_that_end_between_two_microseconds_meet() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = format!("sqlite://{}", folder.path().join("t.db").display());
+        let store = Store::open(&db).await.unwrap();
+        let begin: DateTime<Utc> = "2026-11-23T08:00:00Z".parse().unwrap();
+        let at = |nanoseconds| begin + TimeDelta::nanoseconds(nanoseconds);
+        let bounds = [at(0), at(3_000_000_333), at(3_000_000_666), at(9_000_000_999)];
+        for place in [1, 0, 2, 1] {
+            let window = Interval { from: bounds[place], to: bounds[place + 1] };
+            let head = Head {
+                name: "managedIdentity".to_owned(),
+                read_to: window.to,
+                failures: 0,
+                next_attempt_at: None,
+                last_read_at: None,
+            };
+            let done = WindowDone {
+                head,
+                window,
+                kind: ReadingKind::Head,
+                began_at: bounds[3],
+                ages: Vec::new(),
+                tally: Tally::default(),
+            };
+            let reading = Reading {
+                head: "managedIdentity",
+                measured_from: None,
+                requests: 1,
+                failed_requests: 0,
+                done: Some(&done),
+            };
+            let added =
+                store.add(("one", "graph"), Fetched::default(), Some(&reading), bounds[3]).await;
+            added.unwrap();
+        }
+        let covered = store.ledger("one", "managedIdentity").await.unwrap();
+        let intervals: Vec<Interval> = covered.covered().iter().map(|it| it.interval).collect();
+        assert_eq!(intervals, [Interval { from: begin, to: at(9_000_000_000) }]);
+    }
 }

@@ -52,7 +52,7 @@ impl Fold for FirstSeen {
         let known = if self.learn_for == 0 {
             String::new()
         } else {
-            format!(", after {} of the others", span(self.learn_for))
+            format!(" after {}", span(self.learn_for))
         };
         match self.least {
             1 => format!("one that is new{known}"),
