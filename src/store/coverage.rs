@@ -364,8 +364,9 @@ mod tests {
         let store = Store::open(&db).await.unwrap();
         let begin: DateTime<Utc> = "2026-11-23T08:00:00Z".parse().unwrap();
         let at = |nanoseconds| begin + TimeDelta::nanoseconds(nanoseconds);
-        let bounds = [at(0), at(3_000_000_333), at(3_000_000_666), at(9_000_000_999)];
-        for place in [1, 0, 2, 1] {
+        let bounds = [at(0), at(3_000_000_333), at(6_000_000_666), at(9_000_000_999)];
+        for (turn, place) in (0..).zip([1, 0, 2, 1]) {
+            let now = bounds[3] + TimeDelta::hours(turn);
             let window = Interval { from: bounds[place], to: bounds[place + 1] };
             let head = Head {
                 name: "managedIdentity".to_owned(),
@@ -378,8 +379,8 @@ mod tests {
                 head,
                 window,
                 kind: ReadingKind::Head,
-                began_at: bounds[3],
-                ages: Vec::new(),
+                began_at: now,
+                ages: vec![Duration::from_hours(1)],
                 tally: Tally::default(),
             };
             let reading = Reading {
@@ -389,8 +390,7 @@ mod tests {
                 failed_requests: 0,
                 done: Some(&done),
             };
-            let added =
-                store.add(("one", "graph"), Fetched::default(), Some(&reading), bounds[3]).await;
+            let added = store.add(("one", "graph"), Fetched::default(), Some(&reading), now).await;
             added.unwrap();
         }
         let covered = store.ledger("one", "managedIdentity").await.unwrap();
