@@ -24,6 +24,7 @@ mod replay;
 mod rule;
 mod rulebook;
 mod stage;
+mod tails;
 mod text;
 mod touched;
 mod traced;

@@ -2,7 +2,7 @@
 //! checkpoints and how far it came together.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use foldhash::fast::RandomState;
@@ -15,15 +15,13 @@ use super::matching::Matcher;
 use super::meanings::Meanings;
 use super::pass::{Found, Pace};
 use super::replay::{Outcome, Put, Replay, compare, just_after, just_before, spoken_of};
-use super::touched::{Touch, Touched};
+use super::tails::Tails;
+use super::touched::Touch;
 use crate::model::{Draft, EventId};
 use crate::store::checkpoints::{self, CheckpointWrites};
 use crate::store::counted;
 use crate::store::findings::{self, RuleRow};
 use crate::store::{EventRow, Names, Store, StoreError, Stretch, Writing, arrived_after};
-
-/// States remembered between transactions; past that they are read again.
-const TAILS_AT_MOST: usize = 50_000;
 
 /// The rules at work, with what they remember between passes. The memory is never more than a copy of
 /// rows: without it the findings are the same.
@@ -36,13 +34,9 @@ pub struct Detector {
     pub(super) groups: Groups,
     pub(super) meanings: Meanings,
     pub(super) feeds: Feeds,
-    /// The last checkpoint of each rule and group, `None` where there is none.
-    tails: HashMap<(usize, i64), Option<Put>, RandomState>,
+    pub(super) tails: Tails,
     /// Checkpoints of the chunk at hand.
     pub(super) writes: CheckpointWrites,
-    /// Rules that had put folds away before this program began, by their number in the database: all that
-    /// others have put away is remembered.
-    begun_before: HashSet<i64, RandomState>,
     /// Rules and groups that have findings, by their numbers in the database.
     found_before: HashSet<(i64, i64), RandomState>,
     /// Rules and groups whose findings changed since others that count them were judged.
@@ -66,9 +60,8 @@ impl Detector {
             groups: Groups::default(),
             meanings: Meanings::default(),
             feeds: Feeds::default(),
-            tails: HashMap::default(),
+            tails: Tails::default(),
             writes: CheckpointWrites::default(),
-            begun_before: HashSet::default(),
             found_before: HashSet::default(),
             stirred: BTreeSet::new(),
             evicted: 0,
@@ -169,9 +162,8 @@ impl Detector {
         self.rules.clear();
         self.groups = Groups::default();
         self.meanings = Meanings::default();
-        self.tails.clear();
+        self.tails = Tails::default();
         self.writes = CheckpointWrites::default();
-        self.begun_before.clear();
         self.found_before.clear();
         self.stirred.clear();
         self.names = Names::default();
@@ -195,8 +187,8 @@ impl Detector {
             .collect();
         self.rules = findings::sync_rules(writing, &rules).await?;
         counted::hear_and_quiet(writing, &self.quiet()).await?;
-        self.begun_before = findings::rules_with_tails(writing).await?.into_iter().collect();
         self.found_before = findings::pairs_with_findings(writing).await?.into_iter().collect();
+        self.tails = Tails::begin(writing, &self.rules).await?;
         Ok(())
     }
 
@@ -217,34 +209,8 @@ impl Detector {
         self.judge_chained(writing, false, now, found).await?;
         self.writes.flush(writing).await?;
         self.feeds.flush(writing).await?;
-        if self.tails.len() > TAILS_AT_MOST {
-            self.evicted += self.tails.len() as u64;
-            self.tails.clear();
-            self.begun_before.extend(self.rules.iter().map(|rule| rule.id));
-        }
+        self.evicted += self.tails.bound(&self.rules);
         self.evicted += self.groups.bound() + self.meanings.bound();
-        Ok(())
-    }
-
-    /// Remembers where the folds at hand have come to, few questions for all of them.
-    async fn load_tails(
-        &mut self,
-        writing: &mut Writing,
-        touched: &Touched,
-    ) -> Result<(), StoreError> {
-        let mut unknown = BTreeMap::<usize, Vec<i64>>::new();
-        let pairs = touched.iter().map(|(pair, _)| pair);
-        for pair in pairs.filter(|pair| !self.tails.contains_key(*pair)) {
-            unknown.entry(pair.0).or_default().push(pair.1);
-        }
-        for (rule, groups) in unknown {
-            let rule_id = self.rules[rule].id;
-            if self.begun_before.contains(&rule_id) {
-                for (group, tail) in checkpoints::tails(writing, rule_id, &groups).await? {
-                    self.tails.insert((rule, group), Some(Put::unpack(&tail)?));
-                }
-            }
-        }
         Ok(())
     }
 
@@ -260,20 +226,21 @@ impl Detector {
         found: &mut Found,
     ) -> Result<(), StoreError> {
         let ids = (self.rules[pair.0].id, pair.1);
-        let tail = self.tails.remove(&pair).flatten();
+        let (tail, nothing_to) = self.tails.take(pair);
         let kind = &self.matcher.rules[pair.0].kind;
         let only_breaks = events.iter().all(|event| event.role == Role::Breaks);
-        if tail.is_none() && only_breaks {
-            // Nothing has begun that could end.
-            self.tails.insert(pair, None);
-            return Ok(());
-        }
         let first = events[0].row(rows).key();
         let last_new = events[events.len() - 1].row(rows).key();
+        if tail.is_none() && only_breaks {
+            // Nothing has begun that could end.
+            self.tails.nothing(pair, nothing_to, last_new);
+            return Ok(());
+        }
         let is_next = tail.as_ref().is_some_and(|tail| tail.key < first);
         // Events that ended nothing left no checkpoint, so without one there may be some behind these.
         // Of a rule that has seen nothing yet, all there is stands in this chunk.
-        let sees_all = self.rules[pair.0].seen_seq == 0;
+        let sees_all =
+            self.rules[pair.0].seen_seq == 0 || nothing_to.is_some_and(|key| key < first);
         let is_first = tail.is_none() && (sees_all || !kind.can_be_broken());
         if is_next || is_first {
             let mut replay =
@@ -315,9 +282,9 @@ impl Detector {
         let stretch = Stretch { identity_id, after, up_to_seq: last_seq };
         let tail = old.last().cloned();
         let outcome = self.go_back(writing, pair, from.as_ref(), (old, last_new), stretch).await?;
-        if outcome.converged.is_some() {
+        if let (Some(_), Some(tail)) = (&outcome.converged, tail) {
             // From there on all is as it was, and so is where it has come to.
-            self.tails.insert(pair, tail);
+            self.tails.put(pair, Some(tail));
         }
         let late = Late { first, count: events.len() };
         self.settle(writing, pair, from, outcome, Some(late), now, found).await
@@ -389,7 +356,7 @@ impl Detector {
                 let due = self.feeds.due(writing, ids.0, kind, &tail.state).await?;
                 self.writes.tails.push(((ids, tail.pack()), due));
             }
-            self.tails.insert(pair, tail);
+            self.tails.put(pair, tail);
         }
         self.writes.checkpoints.extend(outcome.puts.iter().map(|put| (ids, put.pack())));
         Ok(())

@@ -54,12 +54,17 @@ impl Stage<'_> {
     /// The subjects whose findings may be told by the incidents of an identity of the same name.
     pub(super) async fn made_anew(&mut self, subject: Subject) -> Result<Vec<Subject>, StoreError> {
         let Subject::Identity(id) = subject else { return Ok(Vec::new()) };
-        let lifecycle: Vec<&str> = self
-            .rules
-            .iter()
-            .filter(|(_, rule)| rule.category == LIFECYCLE)
-            .map(|(name, _)| name.as_str())
-            .collect();
-        subjects::groups_of_namesakes(&mut self.writing, id, &lifecycle).await
+        if self.made_anew.is_none() {
+            let rules = self.rules.iter().filter(|(_, rule)| rule.category == LIFECYCLE);
+            let names: Vec<&str> = rules.map(|(name, _)| name.as_str()).collect();
+            let made = subjects::groups_by_named(&mut self.writing, &names).await?;
+            self.made_anew = Some(made);
+        }
+        let Some(made) = self.made_anew.as_ref().filter(|made| !made.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let namesakes = subjects::namesakes(&mut self.writing, id).await?;
+        let groups = namesakes.iter().filter_map(|id| made.get(id)).flatten();
+        Ok(groups.map(|group| Subject::Group(*group)).collect())
     }
 }

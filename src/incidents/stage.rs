@@ -72,6 +72,7 @@ pub async fn run(
         latest_at: time(latest_at),
         names,
         taken: BTreeMap::new(),
+        made_anew: None,
         taken_in: BTreeMap::new(),
         grouped: Grouped::default(),
     };
@@ -98,6 +99,8 @@ pub(super) struct Stage<'a> {
     pub(super) names: Names,
     /// Findings that were read while it was asked who is related to whom.
     taken: BTreeMap<Subject, Taken>,
+    /// By identity, the groups in which it was found to come or go, once that was asked.
+    pub(super) made_anew: Option<BTreeMap<i64, BTreeSet<i64>>>,
     /// Incidents whose findings are symptoms, and the incident of the cause.
     pub(super) taken_in: BTreeMap<IncidentId, IncidentId>,
     pub(super) grouped: Grouped,

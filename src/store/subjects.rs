@@ -1,6 +1,6 @@
 //! Subjects: what the findings of an incident have in common, and which of them have to be looked at again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::AssertSqlSafe;
 
@@ -78,6 +78,11 @@ pub async fn ungrouped(
     Ok(rows.iter().filter_map(|text| parse(text)).collect())
 }
 
+async fn any_incident(writing: &mut Writing) -> Result<bool, StoreError> {
+    let any = "select exists(select 1 from incidents)";
+    Ok(sqlx::query_scalar(any).fetch_one(&mut **writing).await?)
+}
+
 /// Subjects whose incidents new events may end, or end earlier: those of identities that signed in
 /// before the end their incident has, of identities that share a name or an application with these, of
 /// groups whose findings name one of these, and those that have been quiet for long enough.
@@ -86,6 +91,9 @@ pub async fn endable(
     after_seq: i64,
     quiet_before: i64,
 ) -> Result<Vec<Subject>, StoreError> {
+    if !any_incident(writing).await? {
+        return Ok(Vec::new());
+    }
     let rows: Vec<String> = sqlx::query_scalar(
         "with fresh as materialized (select identity_id, max(created_at) as latest, min(created_at) as earliest \
            from events not indexed where seq > $1 group by identity_id), \
@@ -248,32 +256,41 @@ pub async fn has_predecessor(
     .await?)
 }
 
-/// The groups in which a rule found, by their findings' identities, a namesake of this identity or of its
-/// application.
-pub async fn groups_of_namesakes(
+/// The groups that are of no identity in which rules found something, with the identities that their findings name.
+pub async fn groups_by_named(
     writing: &mut Writing,
-    identity_id: i64,
     rules: &[&str],
-) -> Result<Vec<Subject>, StoreError> {
-    let rows: Vec<i64> = sqlx::query_scalar(
-        "with same as materialized (select id, tenant_id, name from identities where id = $1 \
-             union select s.id, s.tenant_id, s.name from identities i \
-               join identities s on s.app_id = i.app_id and s.tenant_id = i.tenant_id \
-               where i.id = $1 and i.app_id <> ''), \
-           mine as materialized (select n.id from same s \
-             cross join identities n indexed by identities_by_name \
-               on n.name = s.name and n.tenant_id = s.tenant_id \
-             where s.name <> '') \
-         select distinct f.group_id from findings f join groups g on g.id = f.group_id \
-           join json_each(f.evidence, '$.identities') named on named.value in (select id from mine) \
+) -> Result<BTreeMap<i64, BTreeSet<i64>>, StoreError> {
+    let rows: Vec<(i64, i64)> = sqlx::query_as(
+        "select distinct named.value, f.group_id from findings f cross join groups g on g.id = f.group_id \
+           cross join json_each(f.evidence, '$.identities') named \
          where g.identity_id is null \
-         and f.rule_id in (select id from rules where name in (select value from json_each($2)))",
+         and f.rule_id in (select id from rules where name in (select value from json_each($1)))",
     )
-    .bind(identity_id)
     .bind(json(rules))
     .fetch_all(&mut **writing)
     .await?;
-    Ok(rows.into_iter().map(Subject::Group).collect())
+    let mut groups = BTreeMap::<i64, BTreeSet<i64>>::new();
+    for (identity_id, group_id) in rows {
+        groups.entry(identity_id).or_default().insert(group_id);
+    }
+    Ok(groups)
+}
+
+/// The identities that have the name of this one or of another of its application.
+pub async fn namesakes(writing: &mut Writing, identity_id: i64) -> Result<Vec<i64>, StoreError> {
+    Ok(sqlx::query_scalar(
+        "with same as materialized (select id, tenant_id, name from identities where id = $1 \
+             union select s.id, s.tenant_id, s.name from identities i \
+               cross join identities s indexed by identities_by_application \
+                 on s.app_id = i.app_id and s.tenant_id = i.tenant_id \
+               where i.id = $1 and i.app_id <> '') \
+         select n.id from same s cross join identities n indexed by identities_by_name \
+             on n.name = s.name and n.tenant_id = s.tenant_id where s.name <> ''",
+    )
+    .bind(identity_id)
+    .fetch_all(&mut **writing)
+    .await?)
 }
 
 /// The identity of the same application in the same tenant whose name was seen last, where one has a name.

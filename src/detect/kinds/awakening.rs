@@ -27,7 +27,7 @@ pub struct State {
     events: u64,
     /// The longest gap so far.
     longest: i64,
-    open: Option<Draft>,
+    open: Option<Box<Draft>>,
 }
 
 impl Fold for Awakening {
@@ -38,7 +38,7 @@ impl Fold for Awakening {
     }
 
     fn open(&self, state: &State) -> Vec<Draft> {
-        state.open.iter().cloned().collect()
+        state.open.as_deref().cloned().into_iter().collect()
     }
 
     fn enough(&self) -> String {
@@ -70,8 +70,8 @@ impl Fold for Awakening {
     }
 
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
-        let is_over = |open: &mut Draft| event.at - open.started_at >= self.timespan;
-        closed.extend(state.open.take_if(is_over));
+        let is_over = |open: &mut Box<Draft>| event.at - open.started_at >= self.timespan;
+        closed.extend(state.open.take_if(is_over).map(|open| *open));
         let mark = Mark::from(event);
         let gap = state.last_at.map_or(0, |last| event.at - last);
         if let Some(open) = &mut state.open {
@@ -87,7 +87,7 @@ impl Fold for Awakening {
                 ] {
                     draft.measures.insert(name.to_owned(), text);
                 }
-                draft
+                Box::new(draft)
             });
         }
         state.longest = state.longest.max(gap);

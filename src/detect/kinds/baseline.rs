@@ -56,11 +56,11 @@ pub struct State {
     /// Events of the running hour.
     count: u64,
     /// They, until they are too many.
-    quiet: Option<Draft>,
+    quiet: Option<Box<Draft>>,
     /// From so many on they are too many, once that was asked.
     limit: Option<u64>,
     is_busy: bool,
-    open: Option<Busy>,
+    open: Option<Box<Busy>>,
 }
 
 impl Fold for Baseline {
@@ -124,7 +124,7 @@ impl Fold for Baseline {
         }
         match &mut state.quiet {
             Some(quiet) => absorb(quiet, &mark),
-            None => state.quiet = begin([&mark]),
+            None => state.quiet = begin([&mark]).map(Box::new),
         }
         if state.count < self.minimum || hour * HOUR - first_at < self.learn_for {
             return;
@@ -168,7 +168,7 @@ impl Baseline {
             busy.most = busy.most.max(most);
         } else {
             let usual = self.usual(state, first_at);
-            state.open = Some(Busy { draft, usual, most });
+            state.open = Some(Box::new(Busy { draft: *draft, usual, most }));
         }
         state.is_busy = true;
     }

@@ -25,7 +25,7 @@ impl Fold for EventCount {
     }
 
     fn open(&self, state: &State) -> Vec<Draft> {
-        state.0.open.iter().cloned().collect()
+        state.0.open.as_deref().cloned().into_iter().collect()
     }
 
     fn enough(&self) -> String {

@@ -20,7 +20,13 @@ pub struct Newcomer {
 pub struct State {
     first_at: Option<i64>,
     /// The events that count so far.
-    draft: Option<Draft>,
+    draft: Option<Box<Draft>>,
+}
+
+impl Newcomer {
+    fn found<'d>(&self, draft: Option<&'d Draft>) -> Option<&'d Draft> {
+        draft.filter(|draft| draft.event_count >= self.least)
+    }
 }
 
 impl Fold for Newcomer {
@@ -31,7 +37,7 @@ impl Fold for Newcomer {
     }
 
     fn open(&self, state: &State) -> Vec<Draft> {
-        state.draft.iter().filter(|draft| draft.event_count >= self.least).cloned().collect()
+        self.found(state.draft.as_deref()).cloned().into_iter().collect()
     }
 
     fn enough(&self) -> String {
@@ -64,7 +70,7 @@ impl Fold for Newcomer {
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
         let first_at = *state.first_at.get_or_insert(event.at);
         if event.at - first_at >= self.timespan {
-            closed.extend(state.draft.take().filter(|draft| draft.event_count >= self.least));
+            closed.extend(self.found(state.draft.take().as_deref()).cloned());
             return;
         }
         if event.role != Role::Counted {
@@ -73,7 +79,7 @@ impl Fold for Newcomer {
         let mark = Mark::from(event);
         match &mut state.draft {
             Some(draft) => absorb(draft, &mark),
-            None => state.draft = begin([&mark]),
+            None => state.draft = begin([&mark]).map(Box::new),
         }
         if let Some(draft) = state.draft.as_mut().filter(|draft| draft.event_count == self.least) {
             draft.detected_at = event.at;

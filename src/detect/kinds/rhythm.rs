@@ -71,7 +71,7 @@ pub struct State {
     day: i64,
     days: u64,
     /// Events at hours that were not known, and those hours.
-    open: Option<(Draft, Hours)>,
+    open: Option<(Box<Draft>, Hours)>,
 }
 
 impl Fold for Rhythm {
@@ -83,7 +83,7 @@ impl Fold for Rhythm {
 
     fn open(&self, state: &State) -> Vec<Draft> {
         let drafts = state.open.iter().map(|(draft, _)| draft);
-        drafts.filter(|draft| draft.event_count >= self.least).cloned().collect()
+        drafts.filter(|draft| draft.event_count >= self.least).map(|draft| Draft::clone(draft)).collect()
     }
 
     fn enough(&self) -> String {
@@ -133,10 +133,10 @@ impl Fold for Rhythm {
     }
 
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
-        let is_over = |(draft, _): &mut (Draft, Hours)| event.at - draft.started_at >= self.timespan;
+        let is_over = |(draft, _): &mut (Box<Draft>, Hours)| event.at - draft.started_at >= self.timespan;
         if let Some((draft, hours)) = state.open.take_if(is_over) {
             state.known = state.known.with(hours);
-            closed.extend(Some(draft).filter(|draft| draft.event_count >= self.least));
+            closed.extend(Some(*draft).filter(|draft| draft.event_count >= self.least));
         }
         let first_at = *state.first_at.get_or_insert(event.at);
         let (hour, mark) = (Hours::one(event.at), Mark::from(event));
@@ -147,7 +147,7 @@ impl Fold for Rhythm {
             absorb(draft, &mark);
             *hours = hours.with(hour);
         } else if is_known_well && !state.known.is_near(hour) {
-            state.open = begin([&mark]).map(|draft| (draft, hour));
+            state.open = begin([&mark]).map(|draft| (Box::new(draft), hour));
         } else {
             state.known = state.known.with(hour);
         }

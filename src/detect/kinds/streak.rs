@@ -17,7 +17,7 @@ pub struct Streak {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
-    run: Option<Draft>,
+    run: Option<Box<Draft>>,
     /// Whether the run is long enough to be a finding.
     found: bool,
 }
@@ -40,7 +40,7 @@ impl Fold for Streak {
     }
 
     fn open(&self, state: &State) -> Vec<Draft> {
-        state.run.iter().filter(|_| state.found).cloned().collect()
+        state.run.as_deref().filter(|_| state.found).cloned().into_iter().collect()
     }
 
     fn can_be_broken(&self) -> bool {
@@ -63,7 +63,7 @@ impl Fold for Streak {
         let breaks = event.role == Role::Breaks;
         let run = if breaks { &before.run } else { &after.run };
         let length = run.as_ref().map_or(0, |run| run.event_count);
-        let time = run.as_ref().map_or(0, lasted);
+        let time = run.as_deref().map_or(0, lasted);
         let (what, standing) = if breaks {
             let standing = Standing::default().knows("this event", "breaks the run");
             ("the run that it ended", standing)
@@ -81,14 +81,14 @@ impl Fold for Streak {
 
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
         if event.role == Role::Breaks {
-            closed.extend(state.run.take().filter(|_| state.found));
+            closed.extend(state.run.take().filter(|_| state.found).map(|run| *run));
             state.found = false;
             return;
         }
         let mark = Mark::from(event);
         match &mut state.run {
             Some(run) => absorb(run, &mark),
-            none => *none = begin([&mark]),
+            none => *none = begin([&mark]).map(Box::new),
         }
         if let Some(run) = state.run.as_mut().filter(|run| !state.found && self.suffices(run)) {
             (run.detected_at, run.detected_by) = (mark.at, mark.id);

@@ -70,7 +70,7 @@ impl Fold for Temporal {
     }
 
     fn open(&self, state: &State) -> Vec<Draft> {
-        state.window.open.iter().cloned().collect()
+        state.window.open.as_deref().cloned().into_iter().collect()
     }
 
     fn enough(&self) -> String {

@@ -141,7 +141,7 @@ pub(super) fn join(draft: &mut Draft, next: &Draft) {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Windowed {
     pub marks: VecDeque<Mark>,
-    pub open: Option<Draft>,
+    pub open: Option<Box<Draft>>,
 }
 
 impl Windowed {
@@ -179,13 +179,13 @@ impl Windowed {
     pub(super) fn judge(&mut self, is_met: bool, at: i64, timespan: i64, closed: &mut Vec<Draft>) {
         let begin = at.saturating_sub(timespan);
         if let Some(open) = self.open.take_if(|open| open.last_at <= begin) {
-            closed.push(open);
+            closed.push(*open);
         }
         if !is_met {
             return;
         }
         match &mut self.open {
-            None => self.open = self::begin(&self.marks),
+            None => self.open = self::begin(&self.marks).map(Box::new),
             Some(open) => {
                 let last = (open.last_at, open.last_event);
                 for mark in self.marks.iter().filter(|mark| mark.key() > last) {
