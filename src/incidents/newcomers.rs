@@ -57,14 +57,10 @@ impl Stage<'_> {
         if self.made_anew.is_none() {
             let rules = self.rules.iter().filter(|(_, rule)| rule.category == LIFECYCLE);
             let names: Vec<&str> = rules.map(|(name, _)| name.as_str()).collect();
-            let made = subjects::groups_by_named(&mut self.writing, &names).await?;
+            let made = subjects::groups_of_namesakes(&mut self.writing, &names).await?;
             self.made_anew = Some(made);
         }
-        let Some(made) = self.made_anew.as_ref().filter(|made| !made.is_empty()) else {
-            return Ok(Vec::new());
-        };
-        let namesakes = subjects::namesakes(&mut self.writing, id).await?;
-        let groups = namesakes.iter().filter_map(|id| made.get(id)).flatten();
+        let groups = self.made_anew.as_ref().and_then(|made| made.get(&id)).into_iter().flatten();
         Ok(groups.map(|group| Subject::Group(*group)).collect())
     }
 }

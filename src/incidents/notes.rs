@@ -9,12 +9,7 @@ use crate::store::incidents as rows;
 use crate::store::subjects::Subject;
 
 impl Stage<'_> {
-    pub(super) async fn note_changes(
-        &mut self,
-        subject: Subject,
-        before: &Incident,
-        after: &Incident,
-    ) -> Result<(), StoreError> {
+    pub(super) fn note_changes(&mut self, subject: Subject, before: &Incident, after: &Incident) {
         let id = after.id;
         let new_rules: Vec<&str> = after
             .rules
@@ -28,20 +23,19 @@ impl Stage<'_> {
                 sentence.push_str("; met as well: ");
                 sentence.push_str(&new_rules.join(", "));
             }
-            rows::note(&mut self.writing, id, "grew", &sentence, self.now).await?;
+            self.notes.push((id, "grew", sentence));
         }
         match (before.resolved_at, after.resolved_at) {
             (Some(_), None) => {
                 self.grouped.reopened += 1;
-                rows::note(&mut self.writing, id, "reopened", "it started again", self.now).await
+                self.notes.push((id, "reopened", "it started again".to_owned()));
             }
             (was, Some(at)) if was != Some(at) => {
                 self.grouped.resolved += 1;
                 let by = after.resolved_by.unwrap_or(ResolvedBy::Quiet);
-                rows::note(&mut self.writing, id, "resolved", &ending(subject, at, by), self.now)
-                    .await
+                self.notes.push((id, "resolved", ending(subject, at, by)));
             }
-            _ => Ok(()),
+            _ => {}
         }
     }
 
@@ -52,22 +46,9 @@ impl Stage<'_> {
     ) -> Result<(), StoreError> {
         self.grouped.changed += 1;
         rows::merge(&mut self.writing, other.id, into).await?;
-        rows::note(
-            &mut self.writing,
-            other.id,
-            "merged",
-            &format!("part of incident {into}"),
-            self.now,
-        )
-        .await?;
-        rows::note(
-            &mut self.writing,
-            into,
-            "merged",
-            &format!("incident {} is part of it", other.id),
-            self.now,
-        )
-        .await
+        self.notes.push((other.id, "merged", format!("part of incident {into}")));
+        self.notes.push((into, "merged", format!("incident {} is part of it", other.id)));
+        Ok(())
     }
 
     /// Nothing of its findings is left.
@@ -82,14 +63,9 @@ impl Stage<'_> {
             ..before
         };
         rows::update(&mut self.writing, &after, self.now).await?;
-        rows::note(
-            &mut self.writing,
-            after.id,
-            "withdrawn",
-            "late events showed that nothing was wrong",
-            self.now,
-        )
-        .await
+        let why = "late events showed that nothing was wrong";
+        self.notes.push((after.id, "withdrawn", why.to_owned()));
+        Ok(())
     }
 }
 

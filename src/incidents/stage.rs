@@ -15,7 +15,7 @@ use crate::model::{FindingId, Incident, IncidentId, ResolvedBy, RuleFacts, belie
 use crate::store::facts;
 use crate::store::incidents::{self as rows, IncidentFinding};
 use crate::store::stages;
-use crate::store::subjects::{self, Across, Subject, Taken};
+use crate::store::subjects::{self, Across, Subject};
 use crate::store::{Names, Store, StoreError, Writing, time};
 
 /// What a walk of the stage did.
@@ -58,7 +58,10 @@ pub async fn run(
         .collect();
     let mut subjects: BTreeSet<Subject> =
         subjects::ungrouped(&mut writing, &across).await?.into_iter().collect();
-    subjects.extend(subjects::endable(&mut writing, seen, quiet_before).await?);
+    let were_any = subjects::any_incident(&mut writing).await?;
+    if were_any {
+        subjects.extend(subjects::endable(&mut writing, seen, quiet_before).await?);
+    }
     let mut names = Names::default();
     let causes = Causes::load(&mut writing, &mut names, rules, &across, slack(config)).await?;
     let mut stage = Stage {
@@ -71,6 +74,8 @@ pub async fn run(
         earliest_at,
         latest_at: time(latest_at),
         names,
+        were_any,
+        notes: Vec::new(),
         taken: BTreeMap::new(),
         made_anew: None,
         taken_in: BTreeMap::new(),
@@ -80,6 +85,8 @@ pub async fn run(
     for subject in stage.with_related(subjects).await? {
         stage.subject(subject).await?;
     }
+    subjects::mark_grouped(&mut stage.writing).await?;
+    rows::note_all(&mut stage.writing, &stage.notes, now).await?;
     stages::set_stage_seen(&mut stage.writing, "incidents", last_seq).await?;
     let grouped = stage.grouped;
     stage.writing.commit().await?;
@@ -97,8 +104,12 @@ pub(super) struct Stage<'a> {
     pub(super) earliest_at: i64,
     pub(super) latest_at: DateTime<Utc>,
     pub(super) names: Names,
+    /// Whether there were incidents before.
+    were_any: bool,
+    /// What happened to which incidents: of what kind, and in words.
+    pub(super) notes: Vec<(IncidentId, &'static str, String)>,
     /// Findings that were read while it was asked who is related to whom.
-    taken: BTreeMap<Subject, Taken>,
+    taken: BTreeMap<Subject, Vec<IncidentFinding>>,
     /// By identity, the groups in which it was found to come or go, once that was asked.
     pub(super) made_anew: Option<BTreeMap<i64, BTreeSet<i64>>>,
     /// Incidents whose findings are symptoms, and the incident of the cause.
@@ -116,7 +127,10 @@ impl Stage<'_> {
         while let Some(subject) = open.pop() {
             let mut related = self.made_anew(subject).await?;
             if !self.causes.is_empty() || !matches!(subject, Subject::Identity(_)) {
-                related.extend(subjects::held_by(&mut self.writing, subject, &self.across).await?);
+                if self.were_any {
+                    let across = &self.across;
+                    related.extend(subjects::held_by(&mut self.writing, subject, across).await?);
+                }
                 related.extend(self.causes_of(subject).await?);
                 related.extend(self.symptoms_of(subject).await?.into_iter().map(|(of, _)| of));
             }
@@ -131,7 +145,7 @@ impl Stage<'_> {
             return Ok(causes);
         }
         let Some(taken) = self.taken(subject).await? else { return Ok(causes) };
-        for row in &taken.findings {
+        for row in &taken {
             causes.extend(self.cause_of(row).await?.map(|(cause, _)| cause));
         }
         self.taken.insert(subject, taken);
@@ -139,7 +153,10 @@ impl Stage<'_> {
     }
 
     /// The findings of a subject, read once.
-    async fn taken(&mut self, subject: Subject) -> Result<Option<Taken>, StoreError> {
+    async fn taken(
+        &mut self,
+        subject: Subject,
+    ) -> Result<Option<Vec<IncidentFinding>>, StoreError> {
         if let Some(taken) = self.taken.remove(&subject) {
             return Ok(Some(taken));
         }
@@ -147,18 +164,17 @@ impl Stage<'_> {
     }
 
     async fn subject(&mut self, subject: Subject) -> Result<(), StoreError> {
-        let Some(taken) = self.taken(subject).await? else { return Ok(()) };
-        subjects::mark_grouped(&mut self.writing, &taken, &self.across).await?;
-        let mut findings = taken.findings;
+        let Some(mut findings) = self.taken(subject).await? else { return Ok(()) };
         self.drop_known(subject, &mut findings).await?;
         self.drop_replaced(subject, &mut findings).await?;
         let symptoms = self.drop_symptoms(subject, &mut findings).await?;
+        let before = if self.were_any {
+            rows::of_subject(&mut self.writing, subject).await?
+        } else {
+            Vec::new()
+        };
         let mut before: BTreeMap<IncidentId, Incident> =
-            rows::of_subject(&mut self.writing, subject)
-                .await?
-                .into_iter()
-                .map(|row| (row.id, row))
-                .collect();
+            before.into_iter().map(|row| (row.id, row)).collect();
         let (shadow, live) = findings.iter().partition::<Vec<_>, _>(|row| self.is_shadow(row));
         let pieces = |rows: Vec<&IncidentFinding>| rows.into_iter().map(piece).collect();
         for pieces in gather_beside(pieces(live), pieces(shadow), self.config) {
@@ -230,11 +246,10 @@ impl Stage<'_> {
         let Some(before) = before else {
             let id = rows::open(&mut self.writing, subject, &incident).await?;
             self.grouped.opened += 1;
-            rows::note(&mut self.writing, id, "opened", &opening(&incident), self.now).await?;
+            self.notes.push((id, "opened", opening(&incident)));
             if let Some((at, by)) = end {
                 self.grouped.resolved += 1;
-                rows::note(&mut self.writing, id, "resolved", &ending(subject, at, by), self.now)
-                    .await?;
+                self.notes.push((id, "resolved", ending(subject, at, by)));
             }
             return Ok(id);
         };
@@ -257,7 +272,7 @@ impl Stage<'_> {
         incident.revision += 1;
         rows::update(&mut self.writing, &incident, self.now).await?;
         self.grouped.changed += 1;
-        self.note_changes(subject, &before, &incident).await?;
+        self.note_changes(subject, &before, &incident);
         Ok(id)
     }
 

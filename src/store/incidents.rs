@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection};
 
 use super::findings::{StoredFinding, stored_finding};
 use super::subjects::Subject;
@@ -118,18 +119,19 @@ pub async fn open(
         Subject::Identity(id) => Some(id),
         Subject::Group(_) | Subject::Rule(_) | Subject::Source(_) => None,
     };
-    let id: i64 = sqlx::query_scalar(
-        "insert into incidents (subject, identity_id, title, severity, summary, started_at, detected_at, \
-         last_seen_at, event_count, opened_at, changed_at) values ($1, $2, '', '', '{}', 0, 0, 0, 0, $3, $3) returning id",
-    )
-    .bind(subject.to_string())
-    .bind(identity_id)
-    .bind(micros(incident.opened_at))
-    .fetch_one(&mut **writing)
-    .await?;
-    let id = IncidentId(id);
-    update(writing, &Incident { id, revision: 1, ..incident.clone() }, incident.opened_at).await?;
-    Ok(id)
+    let sql = format!(
+        "insert into incidents ({COLUMNS}, subject, identity_id, opened_at) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) returning id"
+    );
+    let first = Incident { revision: 1, ..incident.clone() };
+    let id: i64 = bound(sqlx::query(AssertSqlSafe(sql)), &first, incident.opened_at)
+        .bind(subject.to_string())
+        .bind(identity_id)
+        .bind(micros(incident.opened_at))
+        .fetch_one(&mut **writing)
+        .await?
+        .try_get(0)?;
+    Ok(IncidentId(id))
 }
 
 /// Writes what an incident is now.
@@ -138,6 +140,24 @@ pub async fn update(
     incident: &Incident,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    let sql = format!(
+        "update incidents set ({COLUMNS}) = ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+         where id = $15"
+    );
+    bound(sqlx::query(AssertSqlSafe(sql)), incident, now)
+        .bind(incident.id.0)
+        .execute(&mut **writing)
+        .await?;
+    Ok(())
+}
+
+/// What [`bound`] binds, in its order.
+const COLUMNS: &str = "title, severity, summary, started_at, detected_at, last_seen_at, event_count, \
+     changed_at, acknowledged_at, acknowledged_by, resolved_at, resolved_by, resolved_why, revision";
+
+type Asked<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+fn bound<'q>(query: Asked<'q>, incident: &'q Incident, now: DateTime<Utc>) -> Asked<'q> {
     let summary = serde_json::to_string(&Summary {
         categories: incident.categories.clone(),
         rules: incident.rules.clone(),
@@ -148,29 +168,21 @@ pub async fn update(
         is_shadow: incident.is_shadow,
     })
     .expect("texts and numbers always serialise");
-    sqlx::query(
-        "update incidents set title = $2, severity = $3, summary = $4, started_at = $5, detected_at = $6, \
-         last_seen_at = $7, event_count = $8, changed_at = $9, acknowledged_at = $10, acknowledged_by = $11, \
-         resolved_at = $12, resolved_by = $13, resolved_why = $14, revision = $15 where id = $1",
-    )
-    .bind(incident.id.0)
-    .bind(&incident.title)
-    .bind(incident.severity.as_str())
-    .bind(summary)
-    .bind(micros(incident.started_at))
-    .bind(micros(incident.detected_at))
-    .bind(micros(incident.last_seen_at))
-    .bind(i64::try_from(incident.event_count).unwrap_or(i64::MAX))
-    .bind(micros(now))
-    .bind(incident.acknowledged_at.map(micros))
-    .bind(&incident.acknowledged_by)
-    .bind(incident.resolved_at.map(micros))
-    .bind(incident.resolved_by.map(ResolvedBy::as_str))
-    .bind(&incident.resolved_why)
-    .bind(incident.revision)
-    .execute(&mut **writing)
-    .await?;
-    Ok(())
+    query
+        .bind(&incident.title)
+        .bind(incident.severity.as_str())
+        .bind(summary)
+        .bind(micros(incident.started_at))
+        .bind(micros(incident.detected_at))
+        .bind(micros(incident.last_seen_at))
+        .bind(i64::try_from(incident.event_count).unwrap_or(i64::MAX))
+        .bind(micros(now))
+        .bind(incident.acknowledged_at.map(micros))
+        .bind(&incident.acknowledged_by)
+        .bind(incident.resolved_at.map(micros))
+        .bind(incident.resolved_by.map(ResolvedBy::as_str))
+        .bind(&incident.resolved_why)
+        .bind(incident.revision)
 }
 
 /// Makes an incident part of another.
@@ -209,13 +221,23 @@ pub async fn note(
     sentence: &str,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    note_all(writing, &[(id, kind, sentence.to_owned())], now).await
+}
+
+/// Notes what happened to incidents: to which, of what kind, and in words.
+pub async fn note_all(
+    writing: &mut Writing,
+    notes: &[(IncidentId, &str, String)],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let rows: Vec<(i64, &str, &str)> =
+        notes.iter().map(|(id, kind, sentence)| (id.0, *kind, sentence.as_str())).collect();
     sqlx::query(
-        "insert into incident_changes (incident_id, at, kind, sentence) values ($1, $2, $3, $4)",
+        "insert into incident_changes (incident_id, at, kind, sentence) \
+         select value ->> 0, $1, value ->> 1, value ->> 2 from json_each($2) order by key",
     )
-    .bind(id.0)
     .bind(micros(now))
-    .bind(kind)
-    .bind(sentence)
+    .bind(serde_json::to_string(&rows).expect("texts and numbers always serialise"))
     .execute(&mut **writing)
     .await?;
     Ok(())

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::AssertSqlSafe;
 
-use super::incidents::{IncidentFinding, incident_finding, list};
+use super::incidents::{IncidentFinding, incident_finding};
 use super::{StoreError, Writing};
 
 /// What the findings of an incident are of. Those that may take in the findings of others come first.
@@ -78,7 +78,8 @@ pub async fn ungrouped(
     Ok(rows.iter().filter_map(|text| parse(text)).collect())
 }
 
-async fn any_incident(writing: &mut Writing) -> Result<bool, StoreError> {
+/// Whether there is any incident at all.
+pub async fn any_incident(writing: &mut Writing) -> Result<bool, StoreError> {
     let any = "select exists(select 1 from incidents)";
     Ok(sqlx::query_scalar(any).fetch_one(&mut **writing).await?)
 }
@@ -91,9 +92,6 @@ pub async fn endable(
     after_seq: i64,
     quiet_before: i64,
 ) -> Result<Vec<Subject>, StoreError> {
-    if !any_incident(writing).await? {
-        return Ok(Vec::new());
-    }
     let rows: Vec<String> = sqlx::query_scalar(
         "with fresh as materialized (select identity_id, max(created_at) as latest, min(created_at) as earliest \
            from events not indexed where seq > $1 group by identity_id), \
@@ -129,66 +127,44 @@ pub async fn endable(
     Ok(rows.iter().filter_map(|text| parse(text)).collect())
 }
 
-/// The findings of a subject, and how to find them again.
-#[derive(Clone, Debug)]
-pub struct Taken {
-    /// Which rows of `findings f` they are.
-    whose: String,
-    /// Those in force, earliest first.
-    pub findings: Vec<IncidentFinding>,
-}
-
-/// Reads the findings of a subject; `None` for one that has gaps instead.
+/// Reads the findings of a subject that are in force, earliest first; `None` for one that has gaps instead.
 pub async fn take(
     writing: &mut Writing,
     subject: Subject,
     across: &Across<'_>,
-) -> Result<Option<Taken>, StoreError> {
+) -> Result<Option<Vec<IncidentFinding>>, StoreError> {
     // A group may be shared with rules whose findings are another subject.
     const NOT_ACROSS: &str = "and f.rule_id not in (select id from rules \
          where name in (select value from json_each($1)))";
-    let whose = match subject {
+    let (whose, id) = match subject {
         Subject::Source(_) => return Ok(None),
-        Subject::Rule(id) => format!("f.rule_id = {id} and $1 = $1"),
-        Subject::Group(id) => format!("f.group_id = {id} {NOT_ACROSS}"),
-        Subject::Identity(id) => {
-            let groups: Vec<i64> = sqlx::query_scalar(
-                "select id from groups where identity_id in (select $1 union select n.id from identities i \
-                 join identities n on n.app_id = i.app_id and n.tenant_id = i.tenant_id \
-                 where i.id = $1 and i.app_id <> '')",
-            )
-            .bind(id)
-            .fetch_all(&mut **writing)
-            .await?;
-            format!("f.group_id in ({}) {NOT_ACROSS}", list(&groups))
-        }
+        Subject::Rule(id) => ("f.rule_id = $2 and $1 = $1".to_owned(), id),
+        Subject::Group(id) => (format!("f.group_id = $2 {NOT_ACROSS}"), id),
+        Subject::Identity(id) => (
+            format!(
+                "f.group_id in (select id from groups where identity_id in (select $2 union select n.id \
+                   from identities i join identities n on n.app_id = i.app_id and n.tenant_id = i.tenant_id \
+                   where i.id = $2 and i.app_id <> '')) {NOT_ACROSS}"
+            ),
+            id,
+        ),
     };
     let rows = sqlx::query(AssertSqlSafe(format!(
         "select {FINDING} from findings f join rules r on r.id = f.rule_id \
          where {whose} and f.withdrawn_at is null and f.ungrouped < 2 order by f.started_at, r.name, f.id"
     )))
-    .persistent(false)
     .bind(json(across))
+    .bind(id)
     .fetch_all(&mut **writing)
     .await?;
-    let findings = rows.iter().map(incident_finding).collect::<Result<_, _>>()?;
-    Ok(Some(Taken { whose, findings }))
+    Ok(Some(rows.iter().map(incident_finding).collect::<Result<_, _>>()?))
 }
 
-/// Notes that all findings of a subject, those withdrawn too, have been taken into account.
-pub async fn mark_grouped(
-    writing: &mut Writing,
-    taken: &Taken,
-    across: &Across<'_>,
-) -> Result<(), StoreError> {
-    sqlx::query(AssertSqlSafe(format!(
-        "update findings as f set ungrouped = 0 where f.ungrouped = 1 and {}",
-        taken.whose
-    )))
-    .persistent(false)
-    .bind(json(across))
-    .execute(&mut **writing)
-    .await?;
+/// Notes that all findings, those withdrawn too, have been taken into account.
+pub async fn mark_grouped(writing: &mut Writing) -> Result<(), StoreError> {
+    sqlx::query("update findings set ungrouped = 0 where ungrouped = 1")
+        .execute(&mut **writing)
+        .await?;
     Ok(())
 }
 
@@ -256,16 +232,27 @@ pub async fn has_predecessor(
     .await?)
 }
 
-/// The groups that are of no identity in which rules found something, with the identities that their findings name.
-pub async fn groups_by_named(
+/// By identity, the groups that are of no identity in which rules found, by what their findings name, a namesake of
+/// it or of its application.
+pub async fn groups_of_namesakes(
     writing: &mut Writing,
     rules: &[&str],
 ) -> Result<BTreeMap<i64, BTreeSet<i64>>, StoreError> {
     let rows: Vec<(i64, i64)> = sqlx::query_as(
-        "select distinct named.value, f.group_id from findings f cross join groups g on g.id = f.group_id \
-           cross join json_each(f.evidence, '$.identities') named \
-         where g.identity_id is null \
-         and f.rule_id in (select id from rules where name in (select value from json_each($1)))",
+        "with found as materialized (select distinct named.value as id, f.group_id from findings f \
+             cross join groups g on g.id = f.group_id \
+             cross join json_each(f.evidence, '$.identities') named \
+             where g.identity_id is null \
+             and f.rule_id in (select id from rules where name in (select value from json_each($1)))), \
+           alike as materialized (select s.id, s.app_id, s.tenant_id, f.group_id from found f \
+             cross join identities n on n.id = f.id \
+             cross join identities s indexed by identities_by_name \
+               on s.name = n.name and s.tenant_id = n.tenant_id \
+             where n.name <> '') \
+         select id, group_id from alike union select t.id, a.group_id from alike a \
+           cross join identities t indexed by identities_by_application \
+             on t.app_id = a.app_id and t.tenant_id = a.tenant_id \
+           where a.app_id <> ''",
     )
     .bind(json(rules))
     .fetch_all(&mut **writing)
@@ -275,22 +262,6 @@ pub async fn groups_by_named(
         groups.entry(identity_id).or_default().insert(group_id);
     }
     Ok(groups)
-}
-
-/// The identities that have the name of this one or of another of its application.
-pub async fn namesakes(writing: &mut Writing, identity_id: i64) -> Result<Vec<i64>, StoreError> {
-    Ok(sqlx::query_scalar(
-        "with same as materialized (select id, tenant_id, name from identities where id = $1 \
-             union select s.id, s.tenant_id, s.name from identities i \
-               cross join identities s indexed by identities_by_application \
-                 on s.app_id = i.app_id and s.tenant_id = i.tenant_id \
-               where i.id = $1 and i.app_id <> '') \
-         select n.id from same s cross join identities n indexed by identities_by_name \
-             on n.name = s.name and n.tenant_id = s.tenant_id where s.name <> ''",
-    )
-    .bind(identity_id)
-    .fetch_all(&mut **writing)
-    .await?)
 }
 
 /// The identity of the same application in the same tenant whose name was seen last, where one has a name.
