@@ -141,27 +141,26 @@ impl Dictionary {
 /// The statements of one kind of named thing.
 #[derive(Clone, Copy)]
 struct NamedSql {
+    /// Gives the row of a key, which it makes where there is none; the update changes nothing, and lets what was
+    /// there be returned.
     find: &'static str,
-    insert: &'static str,
     update: &'static str,
 }
 
 const IDENTITY: NamedSql = NamedSql {
-    find: "select id, service_principal_id, app_id, name, arm_resource_id, named_at \
-           from identities where tenant_id = $1 and key = $2",
-    insert: "insert into identities \
-             (tenant_id, key, service_principal_id, app_id, name, arm_resource_id, named_at) \
-             values ($1, $2, $3, $4, $5, $6, $7) returning id",
+    find: "insert into identities \
+           (tenant_id, key, service_principal_id, app_id, name, arm_resource_id, named_at) \
+           values ($1, $2, $3, $4, $5, $6, $7) on conflict (tenant_id, key) do update set named_at = named_at \
+           returning id, service_principal_id, app_id, name, arm_resource_id, named_at",
     update: "update identities set service_principal_id = v.a, app_id = v.b, name = v.c, \
              arm_resource_id = v.d, named_at = v.at from v where identities.id = v.id",
 };
 
 /// `$1` is the tenant, which a resource has not: its statements leave it out of the table.
 const RESOURCE: NamedSql = NamedSql {
-    find: "select id, resource_id, name, service_principal_id, '', named_at \
-           from resources where $1 = '' and key = $2",
-    insert: "insert into resources (key, resource_id, name, service_principal_id, named_at) \
-             select $2, $3, $4, $5, $7 where $1 = '' and $6 = '' returning id",
+    find: "insert into resources (key, resource_id, name, service_principal_id, named_at) \
+           select $2, $3, $4, $5, $7 where $1 = '' and $6 = '' on conflict (key) do update set named_at = named_at \
+           returning id, resource_id, name, service_principal_id, '', named_at",
     update: "update resources set resource_id = v.a, name = v.b, service_principal_id = v.c, \
              named_at = v.at from v where resources.id = v.id",
 };
@@ -173,10 +172,7 @@ async fn name(
     named: &Named,
 ) -> Result<i64, StoreError> {
     if !all.contains_key(&named.key) {
-        let known = match find_named(connection, sql, named).await? {
-            Some(known) => known,
-            None => insert_named(connection, sql, named).await?,
-        };
+        let known = find_named(connection, sql, named).await?;
         all.insert(named.key.clone(), known);
     }
     let known = all.get_mut(&named.key).expect("it was put in above");
@@ -192,27 +188,8 @@ async fn find_named(
     connection: &mut SqliteConnection,
     sql: &NamedSql,
     named: &Named,
-) -> Result<Option<Known>, StoreError> {
-    let row: Option<(i64, String, String, String, String, i64)> = sqlx::query_as(sql.find)
-        .bind(&named.key.0)
-        .bind(&named.key.1)
-        .fetch_optional(connection)
-        .await?;
-    Ok(row.map(|(id, a, b, c, d, named_at)| Known {
-        id,
-        values: [a, b, c, d],
-        named_at,
-        stored_at: named_at,
-        is_renamed: false,
-    }))
-}
-
-async fn insert_named(
-    connection: &mut SqliteConnection,
-    sql: &NamedSql,
-    named: &Named,
 ) -> Result<Known, StoreError> {
-    let id = sqlx::query_scalar(sql.insert)
+    let (id, a, b, c, d, named_at) = sqlx::query_as(sql.find)
         .bind(&named.key.0)
         .bind(&named.key.1)
         .bind(&named.values[0])
@@ -222,7 +199,7 @@ async fn insert_named(
         .bind(named.at.0)
         .fetch_one(connection)
         .await?;
-    let (values, named_at) = (named.values.clone(), named.at.0);
+    let values = [a, b, c, d];
     Ok(Known { id, values, named_at, stored_at: named_at, is_renamed: false })
 }
 
@@ -252,20 +229,16 @@ async fn store_names(
     Ok(())
 }
 
-/// The statements of one kind of text: find, insert.
-type TextSql = (&'static str, &'static str);
-
-const FACET: TextSql = (
-    "select id from facets where value = $1",
-    "insert into facets (value) values ($1) returning id",
-);
-const TEXT: TextSql =
-    ("select id from texts where text = $1", "insert into texts (text) values ($1) returning id");
+/// Gives the number of a text, which it makes where there is none.
+const FACET: &str = "insert into facets (value) values ($1) on conflict (value) do update set value = value \
+     returning id";
+const TEXT: &str = "insert into texts (text) values ($1) on conflict (text) do update set text = text \
+     returning id";
 
 async fn number<K>(
     all: &mut HashMap<K, i64, RandomState>,
     connection: &mut SqliteConnection,
-    (find, insert): TextSql,
+    find: &'static str,
     text: &str,
 ) -> Result<i64, StoreError>
 where
@@ -274,12 +247,7 @@ where
     if let Some(id) = all.get(text) {
         return Ok(*id);
     }
-    let found: Option<i64> =
-        sqlx::query_scalar(find).bind(text).fetch_optional(&mut *connection).await?;
-    let id = match found {
-        Some(id) => id,
-        None => sqlx::query_scalar(insert).bind(text).fetch_one(connection).await?,
-    };
+    let id = sqlx::query_scalar(find).bind(text).fetch_one(connection).await?;
     all.insert(K::from(text.to_owned()), id);
     Ok(id)
 }

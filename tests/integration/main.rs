@@ -44,6 +44,7 @@ mod hostile;
 mod oracle;
 /// Everything that can go wrong, at once.
 mod ordeal;
+mod order;
 /// By file or by poll, in any order and form: the same findings and incidents.
 mod path;
 /// The program, run as a person runs it.
