@@ -72,6 +72,7 @@ fn own(
             learn_for,
             learn_events,
             least: least("`first_seen`")?,
+            at_least: span("at_least", extension.at_least.as_ref())?.unwrap_or(0),
         }),
         ExtensionKind::Newcomer => {
             Kind::Newcomer(Newcomer { timespan, least: least("`newcomer`")? })

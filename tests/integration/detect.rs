@@ -61,6 +61,15 @@ const CORRELATIONS: &[[&str; 7]] = &[
         "kind: first_seen, learn_for: 20m, learn_events: 4",
     ],
     [
+        "first and lasting",
+        "value_count",
+        "failed, good",
+        "identity",
+        "10m",
+        "condition: {field: resourceId, gte: 2}",
+        "kind: first_seen, learn_for: 20m, learn_events: 4, at_least: 3m",
+    ],
+    [
         "newcomer",
         "event_count",
         "failed",

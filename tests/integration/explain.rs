@@ -124,7 +124,7 @@ fn our_kinds_tell_what_they_had_seen() {
         0,
         &[
             "  no   events that count in the window: 4; enough is 10 or more",
-            "  yes  their share: 100 % of 4; enough is 25 %",
+            "  yes  their share: 100 % of 4; enough is 15 %",
             "  no   of them right after one that does not count: 0; enough is ",
         ],
     );

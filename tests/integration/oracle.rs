@@ -211,7 +211,7 @@ fn firsts(
     learn_minutes: i64,
     learn_events: usize,
     minutes: i64,
-    (rule, least): (&str, usize),
+    (rule, least, lasting): (&str, usize, i64),
 ) -> Vec<Seen> {
     let mut found = Vec::new();
     for (place, event) in events.iter().enumerate() {
@@ -226,9 +226,10 @@ fn firsts(
                 })
                 .copied()
                 .collect();
-            if evidence.len() >= least {
-                found.push(seen(rule, group, &evidence, &evidence[least - 1]));
-            }
+            let enough = (0..evidence.len()).find(|last| {
+                last + 1 >= least && evidence[*last].at() - event.at() >= lasting * MINUTE
+            });
+            found.extend(enough.map(|last| seen(rule, group, &evidence, &evidence[last])));
         }
     }
     found
@@ -563,8 +564,9 @@ pub(crate) fn oracle(events: &[Small]) -> Vec<Seen> {
     }
     for (group, events) in groups(&all, identity) {
         found.extend(streaks("long streak", &group, &events, (2, 6)));
-        found.extend(firsts(&group, &events, 20, 4, 10, ("first", 1)));
-        found.extend(firsts(&group, &events, 20, 4, 10, ("first twice", 2)));
+        found.extend(firsts(&group, &events, 20, 4, 10, ("first", 1, 0)));
+        found.extend(firsts(&group, &events, 20, 4, 10, ("first twice", 2, 0)));
+        found.extend(firsts(&group, &events, 20, 4, 10, ("first and lasting", 2, 3)));
     }
     for (group, events) in groups(&failed, |_| "TenantId\nt".to_owned()) {
         found.extend(windows("fleet", &group, &events, 5, |window| window.len() >= 4));

@@ -25,6 +25,8 @@ pub struct FirstSeen {
     pub learn_events: u64,
     /// Events with a new value, within the timespan, that make a finding.
     pub least: u64,
+    /// Microseconds from the first to the last of them, or it is not one yet.
+    pub at_least: i64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +47,7 @@ impl Fold for FirstSeen {
 
     fn open(&self, state: &State) -> Vec<Draft> {
         let drafts = state.open.iter().map(|(_, draft)| draft);
-        drafts.filter(|draft| draft.event_count >= self.least).cloned().collect()
+        drafts.filter(|draft| self.suffices(draft)).cloned().collect()
     }
 
     fn enough(&self) -> String {
@@ -56,7 +58,14 @@ impl Fold for FirstSeen {
         };
         match self.least {
             1 => format!("one that is new{known}"),
-            least => format!("{least} of a new one within {}{known}", span(self.timespan)),
+            least if self.at_least == 0 => {
+                format!("{least} of a new one within {}{known}", span(self.timespan))
+            }
+            least => format!(
+                "{least} of a new one over {} to {}{known}",
+                span(self.at_least),
+                span(self.timespan)
+            ),
         }
     }
 
@@ -78,7 +87,8 @@ impl Fold for FirstSeen {
             format!("{} ({})", event.value, if is_new { "new" } else { "seen before" })
         };
         let times = open.map_or(u64::from(is_new), |(_, draft)| draft.event_count);
-        Standing::default()
+        let lasted = open.map_or(0, |(_, draft)| draft.last_at - draft.started_at);
+        let standing = Standing::default()
             .needs(
                 "the value",
                 value,
@@ -103,13 +113,18 @@ impl Fold for FirstSeen {
                 format!("{} or more", self.least),
                 times >= self.least,
             )
-            .knows("values known by now", after.known.len())
+            .knows("values known by now", after.known.len());
+        if self.at_least == 0 {
+            return standing;
+        }
+        let enough = format!("{} or more", span(self.at_least));
+        standing.needs("time from first to last", span(lasted), enough, lasted >= self.at_least)
     }
 
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
         let over = |draft: &Draft| draft.started_at.saturating_add(self.timespan) <= event.at;
         let ended = state.open.extract_if(.., |(_, draft)| over(draft)).map(|(_, draft)| draft);
-        closed.extend(ended.filter(|draft| draft.event_count >= self.least));
+        closed.extend(ended.filter(|draft| self.suffices(draft)));
         let first_at = *state.first_at.get_or_insert(event.at);
         if event.role == Role::Counted && !event.value.is_empty() {
             self.value(state, event, event.at - first_at);
@@ -119,11 +134,16 @@ impl Fold for FirstSeen {
 }
 
 impl FirstSeen {
+    fn suffices(&self, draft: &Draft) -> bool {
+        draft.event_count >= self.least && draft.last_at - draft.started_at >= self.at_least
+    }
+
     fn value(&self, state: &mut State, event: &Occurrence<'_>, known_for: i64) {
         let mark = Mark::from(event);
         if let Some((_, draft)) = state.open.iter_mut().find(|(value, _)| *value == event.value) {
+            let was_enough = self.suffices(draft);
             absorb(draft, &mark);
-            if draft.event_count == self.least {
+            if !was_enough && self.suffices(draft) {
                 draft.detected_at = event.at;
                 draft.detected_by = event.id;
             }
