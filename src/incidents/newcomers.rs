@@ -1,5 +1,6 @@
 //! Who is new in a tenant, and who only seems to be.
 
+use super::endings::ABSENCE;
 use super::stage::Stage;
 use crate::store::StoreError;
 use crate::store::incidents::IncidentFinding;
@@ -40,7 +41,11 @@ impl Stage<'_> {
                     || subjects::has_predecessor(&mut self.writing, identity, at).await?
             } else if matches!(subject, Subject::Group(_)) && self.is_of(row, LIFECYCLE) {
                 let interval = (at.saturating_sub(TROUBLE_WITHIN), at);
-                subjects::namesake_in_trouble(&mut self.writing, identity, interval).await?
+                // That it fell silent is no trouble of its own where another took over.
+                let silences = self.rules.iter().filter(|(_, rule)| rule.category == ABSENCE);
+                let silences: Vec<&str> = silences.map(|(name, _)| name.as_str()).collect();
+                let writing = &mut self.writing;
+                subjects::namesake_in_trouble(writing, identity, interval, &silences).await?
             } else {
                 false
             };

@@ -185,12 +185,13 @@ pub async fn held_by(
     Ok(rows.iter().filter_map(|text| parse(text)).collect())
 }
 
-/// Whether another identity of the same name in the same tenant was in trouble: whether a rule has found something
-/// of it, or of its application, that touches an interval.
+/// Whether another identity of the same name in the same tenant was in trouble: whether a rule, other than these,
+/// has found something of it, or of its application, that touches an interval.
 pub async fn namesake_in_trouble(
     writing: &mut Writing,
     identity_id: i64,
     (from, to): (i64, i64),
+    other_than: &[&str],
 ) -> Result<bool, StoreError> {
     Ok(sqlx::query_scalar(
         "with namesakes as materialized (select n.id, n.tenant_id, n.app_id from identities i \
@@ -205,11 +206,13 @@ pub async fn namesake_in_trouble(
          select exists(select 1 from theirs t \
            join groups g on g.identity_id = t.id join findings f on f.group_id = g.id \
            where t.id <> $1 and f.withdrawn_at is null and f.ungrouped < 2 \
-           and f.started_at <= $3 and f.last_at >= $2)",
+           and f.started_at <= $3 and f.last_at >= $2 \
+           and f.rule_id not in (select id from rules where name in (select value from json_each($4))))",
     )
     .bind(identity_id)
     .bind(from)
     .bind(to)
+    .bind(json(other_than))
     .fetch_one(&mut **writing)
     .await?)
 }

@@ -194,6 +194,33 @@ fn one_that_was_made_anew_is_told_by_the_trouble_of_the_old_one_whichever_arrive
 }
 
 #[test]
+fn one_that_took_over_from_another_that_is_silent_since_is_told_as_made_anew() {
+    let named = |number: u32, id: u32, at: DateTime<Utc>| {
+        let mut one = sign_in(number, id, at, 0);
+        one["servicePrincipalName"] = json!("func-anew-prod");
+        one
+    };
+    let daily = |number: u32, id: u32, from: i64, days: u32| -> Vec<Value> {
+        (0..days).map(|n| named(number, id + n, hours_ago(from - 24 * i64::from(n)))).collect()
+    };
+    let old = daily(1, 0, 24 * 14, 9);
+    let anew = daily(2, 200, 24 * 5, 5);
+    // Others go on, so that the old one is known to be silent.
+    let others: Vec<Value> =
+        (0..60_u32).map(|n| sign_in(3, 300 + n, hours_ago(6 * (59 - i64::from(n))), 0)).collect();
+    for parts in [vec![&old, &anew, &others], vec![&others, &anew, &old], vec![&others, &old, &anew]]
+    {
+        let place = Place::new();
+        for (number, part) in parts.iter().enumerate() {
+            place.write(&format!("{number}.ndjson"), lines(part));
+            place.run(&format!("import {number}.ndjson")).says(0, &["stored"]);
+        }
+        let rules: Vec<Vec<String>> = told(&place).into_iter().map(|(_, rules)| rules).collect();
+        assert_eq!(rules, [["recreated_identity"]]);
+    }
+}
+
+#[test]
 fn nobody_is_new_at_the_beginning_of_the_records() {
     let arm = |number: u32, id: u32, at: DateTime<Utc>| {
         let mut one = sign_in(number, id, at, 0);
