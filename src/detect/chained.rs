@@ -287,6 +287,7 @@ fn folded(kind: &Kind, mut counted: Vec<Counted>) -> Vec<Draft> {
             code: most.map_or(0, |(code, _)| *code),
             value: value.as_str().into(),
             role: Role::Counted,
+            is_inherited: false,
             which,
         };
         kind.step(&mut state, &occurrence, &mut drafts);

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::fields::Seen;
 use super::kinds::{Role, Standing, Which};
+use super::lineage::{NAMESAKES_AT_MOST, inherited};
 use super::matching::{CodeClasses, Hit, Matcher};
 use super::rule::{self, Rule};
 use super::rulebook::{RuleFault, Rulebook};
@@ -282,8 +283,17 @@ impl Asked {
     ) -> Result<Option<Folded>, StoreError> {
         let kind = self.rule.kind.clone();
         let matcher = &mut self.matcher;
-        let identity_id = matcher.is_by_identity(0).then_some(row.identity_id);
-        let mut stretch = Stretch { identity_id, after: None, up_to_seq: i64::MAX };
+        let mut identities = Vec::new();
+        if self.rule.inherits {
+            identities = store.namesakes_of(row.identity_id).await?;
+        }
+        if identities.len() > NAMESAKES_AT_MOST {
+            identities.clear();
+        }
+        if identities.is_empty() && matcher.is_by_identity(0) {
+            identities.push(row.identity_id);
+        }
+        let mut stretch = Stretch { identities, after: None, up_to_seq: i64::MAX };
         let (mut state, mut events, mut hits) = (kind.start(), 0, Vec::new());
         let mut counted = Vec::new();
         loop {
@@ -294,7 +304,15 @@ impl Asked {
                     return Ok(None);
                 }
                 matcher.hits(other, &names, &mut hits);
-                let Some(hit) = hit_of(matcher, &hits, other, &names, group) else { continue };
+                let Some(hit) = hit_of(matcher, &hits, other, &names, group) else {
+                    let inherits = self.rule.inherits.then_some(0);
+                    let inherited =
+                        inherits.and_then(|rule| inherited((matcher, &names), rule, &hits, other));
+                    if let Some(it) = inherited {
+                        kind.step(&mut state, &it, &mut Vec::new());
+                    }
+                    continue;
+                };
                 let occurrence = matcher.occurrence(hit, other, &names);
                 let mut closed = Vec::new();
                 events += 1;

@@ -15,6 +15,8 @@ pub struct Extension {
     /// Rules whose events tell how well a group is known; those that count do so anyway.
     pub learn_from: Vec<String>,
     pub learn_for: Option<String>,
+    /// Whether an identity is known by what one of its name did before its own first event.
+    pub inherits: bool,
     pub learn_events: u64,
     /// Rules whose events, with those that count, are the whole that these are a share of.
     pub of: Vec<String>,

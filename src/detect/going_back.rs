@@ -1,6 +1,7 @@
 //! Folds the events of a group again where some came late.
 
 use super::groups::Group;
+use super::lineage::inherited;
 use super::matching::Hit;
 use super::replay::{Outcome, Put, Replay};
 use super::stage::Detector;
@@ -21,6 +22,7 @@ impl Detector {
         mut stretch: Stretch,
     ) -> Result<Outcome, StoreError> {
         let kind = self.matcher.rules[pair.0].kind.clone();
+        let inherits = self.matcher.rules[pair.0].inherits;
         let mut replay = Replay::begin(&kind, self.pace.spacing, from, ahead);
         let mut hits = Vec::new();
         // Most folds are soon what they were.
@@ -30,8 +32,15 @@ impl Detector {
             self.names.load(writing, &rows).await?;
             for row in &rows {
                 self.matcher.hits(row, &self.names, &mut hits);
-                let Some(hit) = self.hit_of(writing, pair, row, &hits).await? else { continue };
-                if replay.step(&self.matcher.occurrence(hit, row, &self.names)) {
+                let hit = self.hit_of(writing, pair, row, &hits).await?;
+                let (matcher, names) = (&self.matcher, &self.names);
+                let occurrence = match hit {
+                    Some(hit) => Some(matcher.occurrence(hit, row, names)),
+                    // Who is read and is not of the group has its name.
+                    None if inherits => inherited((matcher, names), pair.0, &hits, row),
+                    None => None,
+                };
+                if occurrence.is_some_and(|occurrence| replay.step(&occurrence)) {
                     return Ok(replay.end(true, |_| i64::MAX));
                 }
             }

@@ -250,6 +250,7 @@ impl Matcher {
             code: row.error_code,
             value: self.value(hit, row, names),
             role: hit.role,
+            is_inherited: false,
             which: hit.which,
         }
     }

@@ -16,6 +16,7 @@ mod going_back;
 mod groups;
 mod kind_of;
 mod kinds;
+mod lineage;
 mod matching;
 mod meanings;
 mod mending;

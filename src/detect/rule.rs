@@ -66,6 +66,10 @@ impl GroupKey {
 
 /// A rule that finds.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one word in the rule's file, or follows from others"
+)]
 pub struct Rule {
     pub name: String,
     pub level: Severity,
@@ -77,6 +81,8 @@ pub struct Rule {
     pub learn_from: Vec<String>,
     pub of: Vec<String>,
     pub group_by: Vec<GroupKey>,
+    /// Whether an identity is known by what one of its name did before its own first event.
+    pub inherits: bool,
     /// The field whose values are counted, for kinds that have one.
     pub value: Option<Field>,
     /// Whether findings of several groups are of one matter where they lie near each other.
@@ -125,6 +131,12 @@ pub(super) fn correlation(
             faults.push(format!("`{key}` is for rules that are not grouped by an identity"));
         }
     }
+    let is_of_one = |keys: &[GroupKey]| {
+        keys.iter().all(|key| matches!(key.field, Field::TenantId | Field::Identity))
+    };
+    if extension.inherits && !(is_by_identity && is_of_one(&group_by)) {
+        faults.push("`inherits` is for rules that are grouped by `identity` alone".to_owned());
+    }
     let text = RuleText {
         tags: rule.tags.clone(),
         false_positives: rule.falsepositives.clone(),
@@ -141,6 +153,7 @@ pub(super) fn correlation(
             learn_from: extension.learn_from.clone(),
             of: extension.of.clone(),
             group_by,
+            inherits: extension.inherits,
             value,
             across_groups: extension.across_groups,
             hides: extension.hides.clone(),
@@ -178,6 +191,13 @@ fn misfits(
             faults.push(format!("`{key}` is for `kind: {whose}` only"));
         }
     }
+    if extension.inherits
+        && !matches!(kind, Kind::FirstSeen(_) | Kind::Baseline(_) | Kind::Rhythm(_))
+    {
+        faults.push(
+            "`inherits` is for what is learnt: `first_seen`, `baseline`, `rhythm`".to_owned(),
+        );
+    }
     match (kind, value) {
         (Kind::ValueCount(_) | Kind::FirstSeen(_) | Kind::ValueStatistic(_), None) if is_whole => {
             faults.push("`condition.field` is missing: say whose values are counted".to_owned());
@@ -207,6 +227,7 @@ pub(super) fn standalone(detection: &Detection) -> Rule {
         learn_from: Vec::new(),
         of: Vec::new(),
         group_by: [Field::TenantId, Field::Identity].map(GroupKey::plain).to_vec(),
+        inherits: false,
         value: None,
         across_groups: false,
         hides: Vec::new(),

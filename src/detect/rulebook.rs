@@ -15,7 +15,7 @@ use super::text;
 use crate::model::{EventId, RuleFacts};
 
 /// Goes into every fingerprint: what a fold means is part of what a rule finds.
-const SEMANTICS: &str = "1";
+const SEMANTICS: &str = "2";
 
 /// One thing that is wrong with a rule file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -323,8 +323,8 @@ impl Rulebook {
         for rule in rules {
             let lists = [&rule.counted, &rule.broken_by, &rule.learn_from, &rule.of];
             let mut text = format!(
-                "{SEMANTICS} {:?} {:?} {:?} {lists:?} {filters:?}",
-                rule.kind, rule.group_by, rule.value
+                "{SEMANTICS} {:?} {:?} {} {:?} {lists:?} {filters:?}",
+                rule.kind, rule.group_by, rule.inherits, rule.value
             );
             for name in rule.references() {
                 let Some(detection) = self.detections.get(name) else {

@@ -11,6 +11,7 @@ use super::amend::{Late, apply};
 use super::feeds::Feeds;
 use super::groups::Groups;
 use super::kinds::{Occurrence, Role};
+use super::lineage::Lineages;
 use super::matching::Matcher;
 use super::meanings::Meanings;
 use super::pass::{Found, Pace};
@@ -35,6 +36,7 @@ pub struct Detector {
     pub(super) meanings: Meanings,
     pub(super) feeds: Feeds,
     pub(super) tails: Tails,
+    pub(super) lineages: Lineages,
     /// Checkpoints of the chunk at hand.
     pub(super) writes: CheckpointWrites,
     /// Rules and groups that have findings, by their numbers in the database.
@@ -61,6 +63,7 @@ impl Detector {
             meanings: Meanings::default(),
             feeds: Feeds::default(),
             tails: Tails::default(),
+            lineages: Lineages::default(),
             writes: CheckpointWrites::default(),
             found_before: HashSet::default(),
             stirred: BTreeSet::new(),
@@ -163,6 +166,7 @@ impl Detector {
         self.groups = Groups::default();
         self.meanings = Meanings::default();
         self.tails = Tails::default();
+        self.lineages = Lineages::default();
         self.writes = CheckpointWrites::default();
         self.found_before.clear();
         self.stirred.clear();
@@ -241,24 +245,11 @@ impl Detector {
         // Of a rule that has seen nothing yet, all there is stands in this chunk.
         let sees_all =
             self.rules[pair.0].seen_seq == 0 || nothing_to.is_some_and(|key| key < first);
-        let is_first = tail.is_none() && (sees_all || !kind.can_be_broken());
+        let of_name = self.of_name(pair.0, events[0].row(rows).identity_id);
+        let is_heir = tail.is_none() && !of_name.is_empty();
+        let is_first = tail.is_none() && !is_heir && (sees_all || !kind.can_be_broken());
         if is_next || is_first {
-            let mut replay =
-                Replay::begin(kind, self.pace.spacing, tail.as_ref(), (Vec::new(), last_new));
-            for event in events {
-                let row = event.row(rows);
-                replay.step(&Occurrence {
-                    at: row.created_at,
-                    id: row.id,
-                    identity: row.identity_id,
-                    resource: row.resource_id,
-                    code: row.error_code,
-                    value: Cow::Borrowed(self.meanings.value(event.value)),
-                    role: event.role,
-                    which: event.which,
-                });
-            }
-            let outcome = replay.end(false, |state| self.feeds.judged(ids.0, kind, state));
+            let outcome = self.go_on(pair, tail.as_ref(), rows, events);
             return self.settle(writing, pair, tail, outcome, None, now, found).await;
         }
         found.replays += 1;
@@ -274,20 +265,49 @@ impl Detector {
         // What came before without leaving anything behind had nothing to break.
         let after = match (&from, old.is_empty()) {
             (Some(put), _) => Some(put.key),
-            (None, true) => Some(just_before(first)),
-            (None, false) => None,
+            (None, true) if !is_heir => Some(just_before(first)),
+            (None, _) => None,
         };
-        let identity_id =
-            self.matcher.is_by_identity(pair.0).then_some(events[0].row(rows).identity_id);
-        let stretch = Stretch { identity_id, after, up_to_seq: last_seq };
+        let is_alone = of_name.is_empty() && self.matcher.is_by_identity(pair.0);
+        let identities = if is_alone { vec![events[0].row(rows).identity_id] } else { of_name };
+        let stretch = Stretch { identities, after, up_to_seq: last_seq };
         let tail = old.last().cloned();
         let outcome = self.go_back(writing, pair, from.as_ref(), (old, last_new), stretch).await?;
         if let (Some(_), Some(tail)) = (&outcome.converged, tail) {
             // From there on all is as it was, and so is where it has come to.
             self.tails.put(pair, Some(tail));
         }
-        let late = Late { first, count: events.len() };
-        self.settle(writing, pair, from, outcome, Some(late), now, found).await
+        let late = (!is_heir).then_some(Late { first, count: events.len() });
+        self.settle(writing, pair, from, outcome, late, now, found).await
+    }
+
+    /// Folds events that come after all others of their group.
+    fn go_on(
+        &self,
+        pair: (usize, i64),
+        tail: Option<&Put>,
+        rows: &[EventRow],
+        events: &[Touch],
+    ) -> Outcome {
+        let kind = &self.matcher.rules[pair.0].kind;
+        let rule_id = self.rules[pair.0].id;
+        let last_new = events[events.len() - 1].row(rows).key();
+        let mut replay = Replay::begin(kind, self.pace.spacing, tail, (Vec::new(), last_new));
+        for event in events {
+            let row = event.row(rows);
+            replay.step(&Occurrence {
+                at: row.created_at,
+                id: row.id,
+                identity: row.identity_id,
+                resource: row.resource_id,
+                code: row.error_code,
+                value: Cow::Borrowed(self.meanings.value(event.value)),
+                role: event.role,
+                is_inherited: event.is_inherited,
+                which: event.which,
+            });
+        }
+        replay.end(false, |state| self.feeds.judged(rule_id, kind, state))
     }
 
     /// Writes what a fold came to.

@@ -60,6 +60,11 @@ impl Tails {
         }
     }
 
+    /// Whether a fold has come past an event; not where it has not begun.
+    pub(super) fn is_past(&self, pair: (usize, i64), key: Key) -> bool {
+        matches!(self.known.get(&pair), Some(Tail::Put(put)) if key < put.key)
+    }
+
     pub(super) fn put(&mut self, pair: (usize, i64), tail: Option<Put>) {
         self.known.insert(pair, tail.map_or(Tail::Unknown, Tail::Put));
     }

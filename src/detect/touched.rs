@@ -12,11 +12,13 @@ pub(super) type Touched = Vec<((usize, i64), Vec<Touch>)>;
 /// A row by its place, and what it is to the rule: small, for a chunk has many.
 #[derive(Clone, Copy)]
 pub(super) struct Touch {
-    place: u32,
+    pub(super) place: u32,
     pub(super) role: Role,
     pub(super) which: Which,
     /// By its place in [`Meanings::value`].
     pub(super) value: u32,
+    /// It is of another identity of the same name.
+    pub(super) is_inherited: bool,
 }
 
 impl Touch {
@@ -45,7 +47,7 @@ impl Detector {
                 if pair >= by_pair.len() {
                     by_pair.resize_with(pair + 1, Vec::new);
                 }
-                by_pair[pair].push(Touch { place, role, which, value });
+                by_pair[pair].push(Touch { place, role, which, value, is_inherited: false });
             }
         }
         meanings.settle(groups, writing).await?;
@@ -55,6 +57,7 @@ impl Detector {
             .filter_map(|(pair, events)| Some((meanings.pair(pair)?, events)))
             .collect();
         touched.sort_unstable_by_key(|(pair, _)| *pair);
+        self.add_inherited(writing, rows, &mut touched).await?;
         Ok(touched)
     }
 }

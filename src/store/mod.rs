@@ -35,6 +35,7 @@ pub mod feeds;
 pub mod findings;
 mod marks;
 mod names;
+mod namesakes;
 mod packed;
 mod reconciled;
 /// Records that were set aside.
@@ -85,6 +86,7 @@ pub use events::EventRow;
 pub use history::History;
 pub use marks::Mark;
 pub use names::{KnownIdentity, Names};
+pub use namesakes::namesakes;
 pub use packed::{Stretch, arrived_after, in_time_order};
 pub use reconciled::Compared;
 pub use sources::{Head, Tally};

@@ -7,10 +7,10 @@ use super::events::EventRow;
 use crate::model::EventId;
 
 /// Which events to read back in the order of time.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Stretch {
-    /// Only this identity's.
-    pub identity_id: Option<i64>,
+    /// Only those of these identities; of all where there is none.
+    pub identities: Vec<i64>,
     /// After this event, in the order of [`EventRow::key`]; from the beginning where absent.
     pub after: Option<(i64, EventId)>,
     /// Not past this place in the order of arrival.
@@ -61,14 +61,23 @@ pub async fn in_time_order(
     const OF_ONE: &str = "indexed by events_by_identity \
          where identity_id = $5 and created_at >= $1 and (created_at, id) > ($1, $2) and seq <= $3 \
          order by created_at, id limit $4)";
+    // One is read straight from the index; of several, what is left is sorted for each page.
+    const OF_SOME: &str = "indexed by events_by_identity \
+         where identity_id in (select value from json_each($6)) and created_at >= $1 \
+         and (created_at, id) > ($1, $2) and seq <= $3 order by created_at, id limit $4)";
     let (at, id) = stretch.after.map_or((i64::MIN, EventId([0; 16])), |after| after);
-    let which = if stretch.identity_id.is_some() { OF_ONE } else { ALL };
+    let which = match stretch.identities.as_slice() {
+        [] => ALL,
+        [_] => OF_ONE,
+        _ => OF_SOME,
+    };
     let packed: Option<String> = sqlx::query_scalar(AssertSqlSafe(format!("{PACKED} {which}")))
         .bind(at)
         .bind(id.0.to_vec())
         .bind(stretch.up_to_seq)
         .bind(limit)
-        .bind(stretch.identity_id)
+        .bind(stretch.identities.first())
+        .bind(serde_json::json!(stretch.identities).to_string())
         .fetch_one(connection)
         .await?;
     let mut events = Vec::new();

@@ -208,7 +208,8 @@ fn one_that_took_over_from_another_that_is_silent_since_is_told_as_made_anew() {
     // Others go on, so that the old one is known to be silent.
     let others: Vec<Value> =
         (0..60_u32).map(|n| sign_in(3, 300 + n, hours_ago(6 * (59 - i64::from(n))), 0)).collect();
-    for parts in [vec![&old, &anew, &others], vec![&others, &anew, &old], vec![&others, &old, &anew]]
+    for parts in
+        [vec![&old, &anew, &others], vec![&others, &anew, &old], vec![&others, &old, &anew]]
     {
         let place = Place::new();
         for (number, part) in parts.iter().enumerate() {

@@ -96,6 +96,42 @@ const CORRELATIONS: &[[&str; 7]] = &[
         "condition: {gte: 2}",
         "kind: rhythm, learn_for: 1d, learn_events: 2",
     ],
+    [
+        "first of its name",
+        "value_count",
+        "failed, good",
+        "identity",
+        "10m",
+        "condition: {field: resourceId, gte: 1}",
+        "kind: first_seen, learn_for: 20m, learn_events: 4, inherits: true",
+    ],
+    [
+        "failed first of its name",
+        "value_count",
+        "failed",
+        "identity",
+        "10m",
+        "condition: {field: resourceId, gte: 1}",
+        "kind: first_seen, learn_from: [good], learn_for: 10m, learn_events: 3, inherits: true",
+    ],
+    [
+        "odd hour of its name",
+        "event_count",
+        "failed, good",
+        "identity",
+        "30m",
+        "condition: {gte: 2}",
+        "kind: rhythm, learn_for: 1d, learn_events: 2, inherits: true",
+    ],
+    [
+        "busy for its name",
+        "event_count",
+        "failed, good",
+        "identity",
+        "28d",
+        "condition: {gte: 3}",
+        "kind: baseline, factor: 1, rare: 100, learn_for: 7d, inherits: true",
+    ],
     ["fleet", "event_count", "failed", "tenantId", "5m", "condition: {gte: 4}", ""],
     [
         "sum",
@@ -269,7 +305,7 @@ async fn walk(arrivals: &[Vec<Small>], restarts: &[bool], pace: Pace) -> Vec<See
 }
 
 fn small() -> impl Strategy<Value = Small> {
-    (0_i64..60, any::<u8>(), 0_u8..2, 0_u8..4, prop::bool::weighted(0.7)).prop_map(
+    (0_i64..60, any::<u8>(), 0_u8..3, 0_u8..4, prop::bool::weighted(0.7)).prop_map(
         |(minute, id, identity, resource, failed)| Small { minute, id, identity, resource, failed },
     )
 }
@@ -311,7 +347,7 @@ fn the_small_world_meets_every_rule() {
             .map(|id| Small {
                 minute: i64::from(draw(60)) + i64::from(draw(span)) * 7 * 24 * 60 / 2,
                 id,
-                identity: draw(2),
+                identity: draw(3),
                 resource: draw(4),
                 failed: draw(10) < 7,
             })

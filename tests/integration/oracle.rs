@@ -57,6 +57,11 @@ impl Small {
         groups
     }
 
+    /// Two of the three have one name.
+    fn name(&self) -> String {
+        format!("name-{}", self.identity.min(1))
+    }
+
     pub(crate) fn event(&self) -> Event<'static> {
         Event {
             id: self.event_id(),
@@ -64,6 +69,7 @@ impl Small {
             identity: Identity {
                 tenant_id: "t".into(),
                 service_principal_id: format!("sp-{}", self.identity).into(),
+                name: self.name().into(),
                 ..Identity::default()
             },
             resource: Resource { id: format!("r-{}", self.resource).into(), ..Resource::default() },
@@ -207,14 +213,14 @@ fn streaks(
 
 fn firsts(
     group: &str,
-    events: &[Small],
+    (events, inherited): (&[Small], usize),
     learn_minutes: i64,
     learn_events: usize,
     minutes: i64,
     (rule, least, lasting): (&str, usize, i64),
 ) -> Vec<Seen> {
     let mut found = Vec::new();
-    for (place, event) in events.iter().enumerate() {
+    for (place, event) in events.iter().enumerate().skip(inherited) {
         let is_new = events[..place].iter().all(|earlier| earlier.resource != event.resource);
         let is_known =
             event.at() - events[0].at() >= learn_minutes * MINUTE && place >= learn_events;
@@ -230,6 +236,37 @@ fn firsts(
                 last + 1 >= least && evidence[*last].at() - event.at() >= lasting * MINUTE
             });
             found.extend(enough.map(|last| seen(rule, group, &evidence, &evidence[last])));
+        }
+    }
+    found
+}
+
+/// The events of an identity behind those that another of its name had before, and how many these are.
+fn with_inherited(all: &[Small], own: &[Small]) -> (Vec<Small>, usize) {
+    let is_before = |event: &&Small| {
+        event.identity != own[0].identity
+            && event.name() == own[0].name()
+            && (event.at(), event.event_id()) < (own[0].at(), own[0].event_id())
+    };
+    let mut inherited: Vec<Small> = all.iter().filter(is_before).copied().collect();
+    inherited.sort_by_key(|event| (event.at(), event.event_id()));
+    (inherited.iter().chain(own).copied().collect(), inherited.len())
+}
+
+/// Resources that nobody of the name failed at before; good ones make it known as well.
+fn failed_firsts(group: &str, (events, inherited): (&[Small], usize)) -> Vec<Seen> {
+    let mut found = Vec::new();
+    for (place, event) in events.iter().enumerate().skip(inherited) {
+        let failed_there = |other: &&Small| other.failed && other.resource == event.resource;
+        let is_known = event.at() - events[0].at() >= 10 * MINUTE && place >= 3;
+        if event.failed && is_known && !events[..place].iter().any(|it| failed_there(&it)) {
+            let until = event.at() + 10 * MINUTE;
+            let evidence: Vec<Small> = events[place..]
+                .iter()
+                .filter(|it| failed_there(it) && it.at() < until)
+                .copied()
+                .collect();
+            found.push(seen("failed first of its name", group, &evidence, event));
         }
     }
     found
@@ -259,10 +296,11 @@ fn awakenings(group: &str, events: &[Small]) -> Vec<Seen> {
 }
 
 /// Two events within half an hour, the first more than two hours of the day from any that were known.
-fn odd_hours(group: &str, events: &[Small]) -> Vec<Seen> {
+fn odd_hours(rule: &str, group: &str, (events, inherited): (&[Small], usize)) -> Vec<Seen> {
     let hour = |event: &Small| event.at() / (60 * MINUTE) % 24;
     let day = |event: &Small| event.at() / (24 * 60 * MINUTE);
-    let (mut found, mut known, mut place) = (Vec::new(), BTreeSet::new(), 0);
+    let mut known: BTreeSet<i64> = events[..inherited].iter().map(hour).collect();
+    let (mut found, mut place) = (Vec::new(), inherited);
     while place < events.len() {
         let event = &events[place];
         let days: BTreeSet<i64> = events[..place].iter().map(day).collect();
@@ -278,7 +316,7 @@ fn odd_hours(group: &str, events: &[Small]) -> Vec<Seen> {
         let evidence: Vec<Small> =
             events[place..].iter().filter(|event| event.at() < until).copied().collect();
         if evidence.len() >= 2 {
-            found.push(seen("odd hour", group, &evidence, &evidence[1]));
+            found.push(seen(rule, group, &evidence, &evidence[1]));
         }
         known.extend(evidence.iter().map(hour));
         place += evidence.len();
@@ -417,14 +455,19 @@ fn silences(group: &str, events: &[Small], horizon: i64) -> Vec<Seen> {
 }
 
 /// Hours that were busier than those like them and than nearly all.
-fn busy_hours(group: &str, events: &[Small]) -> Vec<Seen> {
+fn busy_hours(rule: &str, group: &str, (events, inherited): (&[Small], usize)) -> Vec<Seen> {
     let hour = |event: &Small| event.at() / (60 * MINUTE);
     let first = hour(&events[0]);
+    // Of what is inherited, the hour in which it took over is left out.
+    let counts =
+        |place: usize| place >= inherited || hour(&events[place]) != hour(&events[inherited]);
+    let counted: Vec<Small> =
+        (0..events.len()).filter(|place| counts(*place)).map(|place| events[place]).collect();
     let of = |wanted: i64| -> Vec<Small> {
-        events.iter().filter(|event| hour(event) == wanted).copied().collect()
+        counted.iter().filter(|event| hour(event) == wanted).copied().collect()
     };
     let mut found: Vec<(Vec<Small>, Small)> = Vec::new();
-    let hours: BTreeSet<i64> = events.iter().map(hour).collect();
+    let hours: BTreeSet<i64> = events[inherited..].iter().map(hour).collect();
     for now in hours {
         let mut alike: Vec<usize> = (1..=4)
             .flat_map(|week| [-1, 0, 1].map(|beside| now - week * 168 + beside))
@@ -454,7 +497,7 @@ fn busy_hours(group: &str, events: &[Small]) -> Vec<Seen> {
             }
         }
     }
-    found.iter().map(|(members, detected)| seen("busy", group, members, detected)).collect()
+    found.iter().map(|(members, detected)| seen(rule, group, members, detected)).collect()
 }
 
 /// The findings of some rules as events, by the first values of their groups.
@@ -553,10 +596,10 @@ pub(crate) fn oracle(events: &[Small]) -> Vec<Seen> {
         found.extend(temporals(&group, &events));
         found.extend(shares(&group, &events));
         found.extend(silences(&group, &events, horizon));
-        found.extend(busy_hours(&group, &events));
+        found.extend(busy_hours("busy", &group, (&events, 0)));
         found.extend(newcomers(&group, &events));
         found.extend(awakenings(&group, &events));
-        found.extend(odd_hours(&group, &events));
+        found.extend(odd_hours("odd hour", &group, (&events, 0)));
     }
     found.extend(aliased(&all));
     for (group, events) in groups(&all, both) {
@@ -564,9 +607,15 @@ pub(crate) fn oracle(events: &[Small]) -> Vec<Seen> {
     }
     for (group, events) in groups(&all, identity) {
         found.extend(streaks("long streak", &group, &events, (2, 6)));
-        found.extend(firsts(&group, &events, 20, 4, 10, ("first", 1, 0)));
-        found.extend(firsts(&group, &events, 20, 4, 10, ("first twice", 2, 0)));
-        found.extend(firsts(&group, &events, 20, 4, 10, ("first and lasting", 2, 3)));
+        found.extend(firsts(&group, (&events, 0), 20, 4, 10, ("first", 1, 0)));
+        found.extend(firsts(&group, (&events, 0), 20, 4, 10, ("first twice", 2, 0)));
+        found.extend(firsts(&group, (&events, 0), 20, 4, 10, ("first and lasting", 2, 3)));
+        let (lineage, inherited) = with_inherited(&all, &events);
+        let events = (lineage.as_slice(), inherited);
+        found.extend(firsts(&group, events, 20, 4, 10, ("first of its name", 1, 0)));
+        found.extend(odd_hours("odd hour of its name", &group, events));
+        found.extend(busy_hours("busy for its name", &group, events));
+        found.extend(failed_firsts(&group, events));
     }
     for (group, events) in groups(&failed, |_| "TenantId\nt".to_owned()) {
         found.extend(windows("fleet", &group, &events, 5, |window| window.len() >= 4));

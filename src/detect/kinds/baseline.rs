@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::since::{Since, Whose, inherited};
 use super::window::{Mark, absorb, begin, join};
 use super::{Fold, Occurrence, Standing};
 use crate::model::Draft;
@@ -49,7 +50,7 @@ struct Usual {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
-    first_at: Option<i64>,
+    since: Since,
     /// The hours of the reach that had events, without the running one.
     hours: VecDeque<(i64, u64)>,
     hour: i64,
@@ -84,7 +85,7 @@ impl Fold for Baseline {
         event: &Occurrence<'_>,
         _: &[String],
     ) -> Standing {
-        let first_at = after.first_at.unwrap_or(event.at);
+        let first_at = after.since.first_or(event.at);
         let known_for = after.hour * HOUR - first_at;
         let usual = self.usual(after, first_at);
         let limit = self.limit(&usual);
@@ -109,11 +110,21 @@ impl Fold for Baseline {
 
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
         let hour = event.at.div_euclid(HOUR);
-        let first_at = *state.first_at.get_or_insert(event.at);
+        let whose = state.since.take(event);
+        match whose {
+            Whose::Foreign => return,
+            // The hour in which it took over is its own.
+            Whose::FirstOwn => state.count = 0,
+            Whose::Own | Whose::Inherited => {}
+        }
+        let first_at = state.since.first_or(event.at);
         if hour != state.hour || state.count == 0 {
             self.turn(state, hour, closed);
         }
         state.count += 1;
+        if whose == Whose::Inherited {
+            return;
+        }
         let mark = Mark::from(event);
         if state.is_busy {
             if let Some(busy) = &mut state.open {
@@ -229,5 +240,6 @@ fn told(busy: &Busy, state: &State, enough: u64) -> Draft {
     ] {
         draft.measures.insert(name.to_owned(), text);
     }
+    draft.measures.extend(inherited(&state.since));
     draft
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use super::since::{Since, Whose, inherited};
 use super::window::{Mark, absorb, begin};
 use super::{Fold, Occurrence, Role, Standing};
 use crate::model::{Draft, span_in_words};
@@ -31,7 +32,7 @@ pub struct FirstSeen {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
-    first_at: Option<i64>,
+    since: Since,
     /// Events so far, counted no further than the rule asks.
     events: u64,
     known: BTreeSet<String>,
@@ -75,7 +76,7 @@ impl Fold for FirstSeen {
         event: &Occurrence<'_>,
         _: &[String],
     ) -> Standing {
-        let known_for = event.at - before.first_at.unwrap_or(event.at);
+        let known_for = event.at - before.since.first_or(event.at);
         let open = after.open.iter().find(|(value, _)| *value == event.value);
         let is_new = open.is_some()
             || !before.known.contains(&*event.value) && before.known.len() < VALUES_AT_MOST;
@@ -125,9 +126,15 @@ impl Fold for FirstSeen {
         let over = |draft: &Draft| draft.started_at.saturating_add(self.timespan) <= event.at;
         let ended = state.open.extract_if(.., |(_, draft)| over(draft)).map(|(_, draft)| draft);
         closed.extend(ended.filter(|draft| self.suffices(draft)));
-        let first_at = *state.first_at.get_or_insert(event.at);
+        let whose = state.since.take(event);
+        if whose == Whose::Foreign {
+            return;
+        }
         if event.role == Role::Counted && !event.value.is_empty() {
-            self.value(state, event, event.at - first_at);
+            match whose {
+                Whose::Inherited => state.learn(&event.value),
+                _ => self.value(state, event, event.at - state.since.first_or(event.at)),
+            }
         }
         state.events = (state.events + 1).min(self.learn_events);
     }
@@ -158,9 +165,18 @@ impl FirstSeen {
             draft.measures.insert("value".to_owned(), event.value.to_string());
             draft.measures.insert("known_values".to_owned(), state.known.len().to_string());
             draft.measures.insert("learned_days".to_owned(), (known_for / DAY).to_string());
+            draft.measures.extend(inherited(&state.since));
             state.open.push((event.value.to_string(), draft));
         }
-        state.known.insert(event.value.to_string());
+        state.learn(&event.value);
+    }
+}
+
+impl State {
+    fn learn(&mut self, value: &str) {
+        if self.known.len() < VALUES_AT_MOST && !self.known.contains(value) {
+            self.known.insert(value.to_owned());
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! earlier events, so that it can be put away and taken up again. Two folds over the same events give
 //! the same findings, wherever they were put away in between.
 
+mod since;
 mod standing;
 mod window;
 
@@ -73,6 +74,8 @@ pub struct Occurrence<'e> {
     /// deadlines, the feed that the event came by.
     pub value: Cow<'e, str>,
     pub role: Role,
+    /// Whether it is of another identity, of whose name the group's is: such events only tell what is usual.
+    pub is_inherited: bool,
     /// Which of several rules it was counted for.
     pub which: Which,
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::absence::span;
+use super::since::{Since, Whose, inherited};
 use super::standing::Standing;
 use super::window::{Mark, absorb, begin};
 use super::{Fold, Occurrence};
@@ -65,7 +66,7 @@ impl Hours {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
-    first_at: Option<i64>,
+    since: Since,
     known: Hours,
     /// The last day with events, and how many days had some.
     day: i64,
@@ -100,7 +101,7 @@ impl Fold for Rhythm {
         event: &Occurrence<'_>,
         _: &[String],
     ) -> Standing {
-        let known_for = event.at - before.first_at.unwrap_or(event.at);
+        let known_for = event.at - before.since.first_or(event.at);
         let is_odd = after.open.is_some() || !before.known.is_near(Hours::one(event.at));
         let hours = before.known.0.count_ones();
         let times = after.open.as_ref().map_or(u64::from(is_odd), |(draft, _)| draft.event_count);
@@ -138,9 +139,14 @@ impl Fold for Rhythm {
             state.known = state.known.with(hours);
             closed.extend(Some(*draft).filter(|draft| draft.event_count >= self.least));
         }
-        let first_at = *state.first_at.get_or_insert(event.at);
+        let whose = state.since.take(event);
+        if whose == Whose::Foreign {
+            return;
+        }
+        let first_at = state.since.first_or(event.at);
         let (hour, mark) = (Hours::one(event.at), Mark::from(event));
-        let is_known_well = event.at - first_at >= self.learn_for
+        let is_known_well = whose != Whose::Inherited
+            && event.at - first_at >= self.learn_for
             && state.days >= self.learn_events
             && state.known.0.count_ones() <= HOURS_AT_MOST;
         if let Some((draft, hours)) = &mut state.open {
@@ -161,6 +167,7 @@ impl Fold for Rhythm {
             ] {
                 draft.measures.insert(name.to_owned(), text);
             }
+            draft.measures.extend(inherited(&state.since));
         }
         let day = event.at.div_euclid(DAY);
         if state.days == 0 || day != state.day {
