@@ -36,7 +36,7 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
 }
 
 /// The order in which measures are told; those without a place come last.
-const TOLD_FIRST: [&str; 8] = [
+const TOLD_FIRST: [&str; 9] = [
     "seen",
     "distinct",
     "known_values",
@@ -45,6 +45,7 @@ const TOLD_FIRST: [&str; 8] = [
     "known_for",
     "learned_for",
     "learned_days",
+    "inherited",
 ];
 
 /// What a rule measured, in words; a new value is told by whoever knows its name, and what would have been enough by
@@ -58,6 +59,9 @@ pub(crate) fn measures(measures: &BTreeMap<String, String>) -> Vec<String> {
             ("value" | "enough", _) | ("known_values", Some(0)) => None,
             ("known_values", _) => Some(format!("{value} known before")),
             ("learned_days", Some(days)) => Some(format!("learnt for {}", count(days, "full day"))),
+            ("inherited", _) => {
+                Some(format!("{value} of that by another of its name, before it was made anew"))
+            }
             ("distinct", _) => Some(format!("{value} different ones")),
             ("evicted", _) => Some(format!("{value} more not kept apart")),
             _ => Some(format!("{} {value}", key.replace('_', " "))),
