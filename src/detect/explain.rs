@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::fields::Seen;
 use super::kinds::{Role, Standing, Which};
-use super::lineage::{NAMESAKES_AT_MOST, inherited};
+use super::lineage::{NAMESAKES_AT_MOST, as_own, occurrence};
 use super::matching::{CodeClasses, Hit, Matcher};
 use super::rule::{self, Rule};
 use super::rulebook::{RuleFault, Rulebook};
@@ -298,22 +298,18 @@ impl Asked {
         let mut counted = Vec::new();
         loop {
             let rows = store.stretch(&stretch, PAGE).await?;
-            let names = store.names_of(&rows).await?;
+            let with_own: Vec<EventRow> = rows.iter().chain([row]).copied().collect();
+            let names = store.names_of(&with_own).await?;
             for other in &rows {
                 if other.key() > row.key() {
                     return Ok(None);
                 }
                 matcher.hits(other, &names, &mut hits);
-                let Some(hit) = hit_of(matcher, &hits, other, &names, group) else {
-                    let inherits = self.rule.inherits.then_some(0);
-                    let inherited =
-                        inherits.and_then(|rule| inherited((matcher, &names), rule, &hits, other));
-                    if let Some(it) = inherited {
-                        kind.step(&mut state, &it, &mut Vec::new());
-                    }
-                    continue;
-                };
-                let occurrence = matcher.occurrence(hit, other, &names);
+                let own = self.rule.inherits.then_some(row.identity_id);
+                let as_own = as_own(other, own.unwrap_or(other.identity_id));
+                let Some(hit) = hit_of(matcher, &hits, &as_own, &names, group) else { continue };
+                let told = occurrence((matcher, &names), (hit, as_own != *other), other);
+                let Some(occurrence) = told else { continue };
                 let mut closed = Vec::new();
                 events += 1;
                 counted.extend((hit.role == Role::Counted).then_some(other.created_at));

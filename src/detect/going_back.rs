@@ -1,11 +1,11 @@
 //! Folds the events of a group again where some came late.
 
 use super::groups::Group;
-use super::lineage::inherited;
+use super::lineage::{as_own, occurrence};
 use super::matching::Hit;
 use super::replay::{Outcome, Put, Replay};
 use super::stage::Detector;
-use crate::store::findings::Key;
+use crate::store::findings::{self, Key};
 use crate::store::{EventRow, StoreError, Stretch, Writing, in_time_order};
 
 /// Events read at first when a fold goes back; each further page is twice as long.
@@ -22,7 +22,11 @@ impl Detector {
         mut stretch: Stretch,
     ) -> Result<Outcome, StoreError> {
         let kind = self.matcher.rules[pair.0].kind.clone();
-        let inherits = self.matcher.rules[pair.0].inherits;
+        // Where others of its name are read, too, it has to be known which are its own.
+        let own = match stretch.identities.as_slice() {
+            [] | [_] => None,
+            _ => findings::identity_of(writing, pair.1).await?,
+        };
         let mut replay = Replay::begin(&kind, self.pace.spacing, from, ahead);
         let mut hits = Vec::new();
         // Most folds are soon what they were.
@@ -30,16 +34,13 @@ impl Detector {
         loop {
             let rows = in_time_order(writing, &stretch, page).await?;
             self.names.load(writing, &rows).await?;
+            self.names.load_identities(writing, own.as_slice()).await?;
             for row in &rows {
                 self.matcher.hits(row, &self.names, &mut hits);
-                let hit = self.hit_of(writing, pair, row, &hits).await?;
-                let (matcher, names) = (&self.matcher, &self.names);
-                let occurrence = match hit {
-                    Some(hit) => Some(matcher.occurrence(hit, row, names)),
-                    // Who is read and is not of the group has its name.
-                    None if inherits => inherited((matcher, names), pair.0, &hits, row),
-                    None => None,
-                };
+                let as_own = as_own(row, own.unwrap_or(row.identity_id));
+                let Some(hit) = self.hit_of(writing, pair, &as_own, &hits).await? else { continue };
+                let hit = (hit, as_own != *row);
+                let occurrence = occurrence((&self.matcher, &self.names), hit, row);
                 if occurrence.is_some_and(|occurrence| replay.step(&occurrence)) {
                     return Ok(replay.end(true, |_| i64::MAX));
                 }

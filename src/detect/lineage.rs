@@ -6,7 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::kinds::{Occurrence, Role};
-use super::matching::Hit;
+use super::matching::{Hit, Matcher};
 use super::meanings::Meaning;
 use super::stage::Detector;
 use super::touched::{Touch, Touched};
@@ -57,16 +57,19 @@ impl Lineages {
     }
 }
 
-/// An event of a namesake as a group takes it that inherits.
-pub(super) fn inherited<'e>(
-    (matcher, names): (&super::Matcher, &'e Names),
-    rule: usize,
-    hits: &[Hit],
+/// An event of a namesake as it would be one of the heir's own.
+pub(super) fn as_own(row: &EventRow, heir: i64) -> EventRow {
+    EventRow { identity_id: heir, ..*row }
+}
+
+/// An event as the group of an heir takes it, with what it would be to that group if it were its own.
+pub(super) fn occurrence<'e>(
+    (matcher, names): (&Matcher, &'e Names),
+    (hit, is_inherited): (Hit, bool),
     row: &'e EventRow,
 ) -> Option<Occurrence<'e>> {
-    let teaches = |hit: &&Hit| hit.rule == rule && teaches(hit.role);
-    let hit = hits.iter().find(teaches)?;
-    Some(Occurrence { is_inherited: true, ..matcher.occurrence(*hit, row, names) })
+    let is_told = !is_inherited || teaches(hit.role);
+    is_told.then(|| Occurrence { is_inherited, ..matcher.occurrence(hit, row, names) })
 }
 
 fn teaches(role: Role) -> bool {
@@ -127,7 +130,7 @@ impl Detector {
         let mut by_pair: BTreeMap<u32, Vec<Touch>> = BTreeMap::new();
         for (place, row) in (0..).zip(rows) {
             for heir in lineages.of(row.identity_id).iter().filter(|id| **id != row.identity_id) {
-                let as_its_own = EventRow { identity_id: *heir, ..*row };
+                let as_its_own = as_own(row, *heir);
                 for meaning in meanings.of((&mut *matcher, &*names), groups, &as_its_own) {
                     let Meaning { rule, pair, role, which, value } = *meaning;
                     let is_new = row.seq > rules[rule as usize].seen_seq;

@@ -131,11 +131,8 @@ pub(super) fn correlation(
             faults.push(format!("`{key}` is for rules that are not grouped by an identity"));
         }
     }
-    let is_of_one = |keys: &[GroupKey]| {
-        keys.iter().all(|key| matches!(key.field, Field::TenantId | Field::Identity))
-    };
-    if extension.inherits && !(is_by_identity && is_of_one(&group_by)) {
-        faults.push("`inherits` is for rules that are grouped by `identity` alone".to_owned());
+    if extension.inherits && !is_by_identity {
+        faults.push("`inherits` is for rules that are grouped by `identity`".to_owned());
     }
     let text = RuleText {
         tags: rule.tags.clone(),

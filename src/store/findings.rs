@@ -139,6 +139,14 @@ pub struct NewGroup {
     pub identity_id: Option<i64>,
 }
 
+/// The identity that a group is of, where it is of one.
+pub async fn identity_of(writing: &mut Writing, group: i64) -> Result<Option<i64>, StoreError> {
+    Ok(sqlx::query_scalar("select identity_id from groups where id = $1")
+        .bind(group)
+        .fetch_one(&mut **writing)
+        .await?)
+}
+
 /// The numbers of groups by their texts, in their order; those not there yet are made.
 pub async fn group_numbers(
     writing: &mut Writing,

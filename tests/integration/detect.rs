@@ -124,6 +124,15 @@ const CORRELATIONS: &[[&str; 7]] = &[
         "kind: rhythm, learn_for: 1d, learn_events: 2, inherits: true",
     ],
     [
+        "odd hour there of its name",
+        "event_count",
+        "failed, good",
+        "identity, resource",
+        "30m",
+        "condition: {gte: 2}",
+        "kind: rhythm, learn_for: 1d, learn_events: 2, inherits: true",
+    ],
+    [
         "busy for its name",
         "event_count",
         "failed, good",
@@ -359,7 +368,7 @@ fn the_small_world_meets_every_rule() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 120, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn findings_do_not_depend_on_how_events_arrived(

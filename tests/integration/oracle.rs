@@ -604,6 +604,10 @@ pub(crate) fn oracle(events: &[Small]) -> Vec<Seen> {
     found.extend(aliased(&all));
     for (group, events) in groups(&all, both) {
         found.extend(streaks("streak", &group, &events, (3, 0)));
+        let is_there = |event: &&Small| event.resource == events[0].resource;
+        let there: Vec<Small> = all.iter().filter(is_there).copied().collect();
+        let (lineage, inherited) = with_inherited(&there, &events);
+        found.extend(odd_hours("odd hour there of its name", &group, (&lineage, inherited)));
     }
     for (group, events) in groups(&all, identity) {
         found.extend(streaks("long streak", &group, &events, (2, 6)));
