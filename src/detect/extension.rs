@@ -18,6 +18,8 @@ pub struct Extension {
     /// Whether an identity is known by what one of its name did before its own first event.
     pub inherits: bool,
     pub learn_events: u64,
+    /// Values that a group may have shown for another to be new.
+    pub known_at_most: Option<usize>,
     /// Rules whose events, with those that count, are the whole that these are a share of.
     pub of: Vec<String>,
     /// The least share in a hundred.

@@ -71,6 +71,7 @@ fn own(
             timespan,
             learn_for,
             learn_events,
+            known_at_most: extension.known_at_most.unwrap_or(FirstSeen::VALUES_AT_MOST),
             least: least("`first_seen`")?,
             at_least: span("at_least", extension.at_least.as_ref())?.unwrap_or(0),
         }),

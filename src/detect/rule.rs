@@ -195,6 +195,9 @@ fn misfits(
             "`inherits` is for what is learnt: `first_seen`, `baseline`, `rhythm`".to_owned(),
         );
     }
+    if extension.known_at_most.is_some() && !matches!(kind, Kind::FirstSeen(_)) {
+        faults.push("`known_at_most` is for `kind: first_seen` only".to_owned());
+    }
     match (kind, value) {
         (Kind::ValueCount(_) | Kind::FirstSeen(_) | Kind::ValueStatistic(_), None) if is_whole => {
             faults.push("`condition.field` is missing: say whose values are counted".to_owned());

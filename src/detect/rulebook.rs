@@ -216,6 +216,7 @@ impl Reading {
                 self.book.dataless.insert(detection.name.clone(), dataless);
             }
         }
+        self.check_hidden(&correlations);
         let files = correlations.iter().map(|it| (it.name.as_str(), it.file.as_path())).collect();
         self.faults.extend(chained::link(&mut self.book, &files, &generated));
         self.book.print_fingers();
@@ -232,6 +233,19 @@ impl Reading {
                 match correlations.iter().find(|other| other.is_known_as(reference)) {
                     Some(other) => reference.clone_from(&other.name),
                     None => self.fault(file, nowhere(reference)),
+                }
+            }
+        }
+    }
+
+    /// What a rule hides, hides nothing itself: of two causes neither is a symptom. It may have been taken away.
+    fn check_hidden(&mut self, correlations: &[Correlation]) {
+        for Correlation { file, extension, .. } in correlations {
+            for hidden in &extension.hides {
+                if self.book.rules.get(hidden).is_some_and(|rule| !rule.hides.is_empty()) {
+                    let sentence =
+                        format!("`hides`: `{hidden}` hides others itself, so it cannot be hidden");
+                    self.fault(file, sentence);
                 }
             }
         }

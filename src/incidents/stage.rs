@@ -81,8 +81,11 @@ pub async fn run(
         taken_in: BTreeMap::new(),
         grouped: Grouped::default(),
     };
+    let subjects = stage.with_related(subjects).await?;
     // Those that may take in others come before those.
-    for subject in stage.with_related(subjects).await? {
+    let (causes, others): (Vec<Subject>, Vec<Subject>) =
+        subjects.into_iter().partition(|subject| stage.causes.has(*subject));
+    for subject in causes.into_iter().chain(others) {
         stage.subject(subject).await?;
     }
     subjects::mark_grouped(&mut stage.writing).await?;
@@ -141,9 +144,6 @@ impl Stage<'_> {
 
     async fn causes_of(&mut self, subject: Subject) -> Result<Vec<Subject>, StoreError> {
         let mut causes = Vec::new();
-        if !matches!(subject, Subject::Identity(_)) {
-            return Ok(causes);
-        }
         let Some(taken) = self.taken(subject).await? else { return Ok(causes) };
         for row in &taken {
             causes.extend(self.cause_of(row).await?.map(|(cause, _)| cause));

@@ -55,6 +55,11 @@ impl<'a> Causes<'a> {
         self.findings.is_empty()
     }
 
+    /// Whether a subject has findings that may explain others.
+    pub(super) fn has(&self, subject: Subject) -> bool {
+        self.findings.iter().any(|(of, ..)| *of == subject)
+    }
+
     /// The cause of a finding of a tenant.
     fn of(&self, symptom: &IncidentFinding, tenant_id: &str) -> Option<(Subject, FindingId)> {
         self.findings
@@ -77,7 +82,7 @@ impl<'a> Causes<'a> {
 }
 
 impl Stage<'_> {
-    /// The cause of a finding of one identity, if another explains it.
+    /// The cause of a finding, if another explains it.
     pub(super) async fn cause_of(
         &mut self,
         row: &IncidentFinding,
@@ -89,7 +94,7 @@ impl Stage<'_> {
         Ok(self.causes.of(row, &tenant_id))
     }
 
-    /// The findings of identities that those of this subject explain, each with its own subject and its cause.
+    /// The findings that those of this subject explain, each with its own subject and its cause.
     pub(super) async fn symptoms_of(
         &mut self,
         subject: Subject,
@@ -108,7 +113,7 @@ impl Stage<'_> {
         let rows =
             subjects::findings_of_rules(&mut self.writing, &hidden, &self.across, interval).await?;
         let mut symptoms = Vec::new();
-        for (of, row) in rows.into_iter().filter(|(of, _)| matches!(of, Subject::Identity(_))) {
+        for (of, row) in rows.into_iter().filter(|(of, _)| *of != subject) {
             match self.cause_of(&row).await? {
                 Some((cause, id)) if cause == subject => symptoms.push((of, (row, id))),
                 _ => {}
@@ -117,22 +122,19 @@ impl Stage<'_> {
         Ok(symptoms)
     }
 
-    /// Leaves to their cause the findings that have one, or gives those that this subject takes in.
+    /// Leaves to their cause the findings that have one, and gives those that this subject takes in.
     pub(super) async fn drop_symptoms(
         &mut self,
         subject: Subject,
         findings: &mut Vec<IncidentFinding>,
     ) -> Result<Vec<(IncidentFinding, FindingId)>, StoreError> {
-        if !matches!(subject, Subject::Identity(_)) {
-            let symptoms = self.symptoms_of(subject).await?;
-            return Ok(symptoms.into_iter().map(|(_, symptom)| symptom).collect());
-        }
         for place in (0..findings.len()).rev() {
             if self.cause_of(&findings[place]).await?.is_some() {
                 findings.remove(place);
             }
         }
-        Ok(Vec::new())
+        let symptoms = self.symptoms_of(subject).await?;
+        Ok(symptoms.into_iter().map(|(_, symptom)| symptom).collect())
     }
 }
 

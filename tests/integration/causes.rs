@@ -160,6 +160,36 @@ fn sprays_from_several_addresses_at_one_time_are_one_incident() {
 }
 
 #[test]
+fn a_spray_is_told_by_the_address_where_one_stands_out_whichever_is_known_first() {
+    let asked = |first: u32, addresses: u32| -> Vec<Value> {
+        let of = |n: u32| {
+            let at = hours_ago(9) + TimeDelta::minutes(i64::from(n));
+            let mut one = sign_in(first + n, first * 10 + n, at, 700_016);
+            one["signInEventTypes"] = json!(["servicePrincipal"]);
+            one["servicePrincipalId"] = json!("");
+            one["ipAddress"] = json!(format!("203.0.113.{}", n % addresses + 1));
+            one
+        };
+        (0..16).map(of).collect()
+    };
+    // Whichever half comes first: of one address, seven are enough; of all, sixteen.
+    for (addresses, rule) in [(2, "application_id_spray"), (16, "application_id_spray_spread")] {
+        let records = asked(10, addresses);
+        let orders: [Vec<Value>; 2] = [records.clone(), records.iter().rev().cloned().collect()];
+        for order in orders {
+            let place = Place::new();
+            for (number, part) in order.chunks(8).enumerate() {
+                place.write(&format!("{number}.ndjson"), lines(part));
+                place.run(&format!("import {number}.ndjson")).says(0, &["stored"]);
+            }
+            let told = told(&place);
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert_eq!(told[0].1[0], rule);
+        }
+    }
+}
+
+#[test]
 fn one_that_was_made_anew_is_told_by_the_trouble_of_the_old_one_whichever_arrives_first() {
     let named = |number: u32, id: u32, at: DateTime<Utc>, code: u32| {
         let mut one = sign_in(number, id, at, code);

@@ -123,7 +123,7 @@ fn our_kinds_tell_what_they_had_seen() {
     place.run(&format!("rules explain failure_share {}", id(3))).says(
         0,
         &[
-            "  no   events that count in the window: 4; enough is 10 or more",
+            "  no   events that count in the window: 4; enough is 8 or more",
             "  yes  their share: 100 % of 4; enough is 15 %",
             "  no   of them right after one that does not count: 0; enough is ",
         ],

@@ -10,10 +10,6 @@ use super::window::{Mark, absorb, begin};
 use super::{Fold, Occurrence, Role, Standing};
 use crate::model::{Draft, span_in_words};
 
-/// Values of one group that are remembered. A group that shows more is new all the time: nothing is
-/// found in it any more.
-const VALUES_AT_MOST: usize = 1_000;
-
 const DAY: i64 = 86_400_000_000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +20,8 @@ pub struct FirstSeen {
     pub learn_for: i64,
     /// Events that a group must have shown before.
     pub learn_events: u64,
+    /// Values that it may have shown for another to be new.
+    pub known_at_most: usize,
     /// Events with a new value, within the timespan, that make a finding.
     pub least: u64,
     /// Microseconds from the first to the last of them, or it is not one yet.
@@ -79,7 +77,7 @@ impl Fold for FirstSeen {
         let known_for = event.at - before.since.first_or(event.at);
         let open = after.open.iter().find(|(value, _)| *value == event.value);
         let is_new = open.is_some()
-            || !before.known.contains(&*event.value) && before.known.len() < VALUES_AT_MOST;
+            || !before.known.contains(&*event.value) && before.known.len() < FirstSeen::VALUES_AT_MOST;
         let value = if event.role != Role::Counted {
             "does not count".to_owned()
         } else if event.value.is_empty() {
@@ -115,6 +113,12 @@ impl Fold for FirstSeen {
                 times >= self.least,
             )
             .knows("values known by now", after.known.len());
+        let standing = if self.known_at_most == Self::VALUES_AT_MOST {
+            standing
+        } else {
+            let (known, enough) = (before.known.len(), format!("{} or fewer", self.known_at_most));
+            standing.needs("values known before", known, enough, known <= self.known_at_most)
+        };
         if self.at_least == 0 {
             return standing;
         }
@@ -141,6 +145,10 @@ impl Fold for FirstSeen {
 }
 
 impl FirstSeen {
+    /// Values of one group that are remembered. A group that shows more is new all the time: nothing is
+    /// found in it any more.
+    pub(in crate::detect) const VALUES_AT_MOST: usize = 1_000;
+
     fn suffices(&self, draft: &Draft) -> bool {
         draft.event_count >= self.least && draft.last_at - draft.started_at >= self.at_least
     }
@@ -156,10 +164,12 @@ impl FirstSeen {
             }
             return;
         }
-        if state.known.len() >= VALUES_AT_MOST || state.known.contains(&*event.value) {
+        if state.known.len() >= FirstSeen::VALUES_AT_MOST || state.known.contains(&*event.value) {
             return;
         }
-        let is_known_well = known_for >= self.learn_for && state.events >= self.learn_events;
+        let is_known_well = known_for >= self.learn_for
+            && state.events >= self.learn_events
+            && state.known.len() <= self.known_at_most;
         if is_known_well {
             let mut draft = begin([&mark]).expect("it has one mark");
             draft.measures.insert("value".to_owned(), event.value.to_string());
@@ -174,7 +184,7 @@ impl FirstSeen {
 
 impl State {
     fn learn(&mut self, value: &str) {
-        if self.known.len() < VALUES_AT_MOST && !self.known.contains(value) {
+        if self.known.len() < FirstSeen::VALUES_AT_MOST && !self.known.contains(value) {
             self.known.insert(value.to_owned());
         }
     }

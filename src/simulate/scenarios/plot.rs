@@ -120,7 +120,7 @@ seen! {
     CREDENTIAL_KIND "first_seen_credential_type" Medium 8;
     CROSSING "first_seen_cross_tenant_access" Medium 8;
     NEW_RESOURCE "first_seen_resource" Medium 8;
-    OFF_RHYTHM "off_rhythm" Low 15;
+    OFF_RHYTHM "off_rhythm" Low 8;
     DORMANT "dormant_identity_awakes" Medium 34;
     RECREATED "recreated_identity" Informational 2;
     NEW_WITH_POWER "new_identity_privileged" Medium 8;
