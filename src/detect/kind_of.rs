@@ -362,5 +362,26 @@ mod tests {
         );
         assert!(of("kind: baseline, factor: 2, learn_for: 7d").contains("`rare` is missing"));
         assert_eq!(of("kind: baseline, factor: 2, rare: 9, learn_for: 7d"), "");
+        assert!(of("inherits: true").contains("is for what is learnt"));
+        assert!(of("known_at_most: 3").contains("is for `kind: first_seen` only"));
+        let busy = "kind: baseline, factor: 2, rare: 9, learn_for: 7d, inherits: true";
+        assert_eq!(of(busy), "");
+    }
+
+    #[test]
+    fn what_is_hidden_hides_nothing_itself() {
+        let of = |name: &str, hides: &str| {
+            let text = format!(
+                "title: {name}\ncorrelation:\n  type: event_count\n  rules: [one]\n  group-by: [tenantId]\n  \
+                 timespan: 1h\n  condition: {{gte: 2}}\nsigninel: {{hides: [{hides}]}}\n"
+            );
+            (PathBuf::from(format!("{name}.yml")), text)
+        };
+        let read = |files: [(PathBuf, String); 2]| {
+            let one = (PathBuf::from("one.yml"), DETECTION.to_owned());
+            Rulebook::read(&[&files[..], &[one]].concat()).map_err(|faults| faults.len())
+        };
+        assert!(read([of("cause", "symptom, taken_away"), of("symptom", "")]).is_ok());
+        assert_eq!(read([of("cause", "symptom"), of("symptom", "cause")]).unwrap_err(), 2);
     }
 }
