@@ -15,7 +15,7 @@ use super::text;
 use crate::model::{EventId, RuleFacts};
 
 /// Goes into every fingerprint: what a fold means is part of what a rule finds.
-const SEMANTICS: &str = "2";
+const SEMANTICS: &str = "3";
 
 /// One thing that is wrong with a rule file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -52,6 +52,7 @@ struct Usual {
 pub struct State {
     since: Since,
     /// The hours of the reach that had events, without the running one.
+    #[serde(with = "steps")]
     hours: VecDeque<(i64, u64)>,
     hour: i64,
     /// Events of the running hour.
@@ -62,6 +63,35 @@ pub struct State {
     limit: Option<u64>,
     is_busy: bool,
     open: Option<Box<Busy>>,
+}
+
+/// Hours put away as steps from one to the next, most of which are of one byte.
+mod steps {
+    use std::collections::VecDeque;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    type Hours = VecDeque<(i64, u64)>;
+
+    pub(super) fn serialize<S: Serializer>(hours: &Hours, to: S) -> Result<S::Ok, S::Error> {
+        let mut last = 0;
+        let step = |(hour, count): &(i64, u64)| {
+            let step = hour - last;
+            last = *hour;
+            (step, *count)
+        };
+        hours.iter().map(step).collect::<Hours>().serialize(to)
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Hours, D::Error> {
+        let mut hours = Hours::deserialize(from)?;
+        let mut last = 0_i64;
+        for (hour, _) in &mut hours {
+            last = last.saturating_add(*hour);
+            *hour = last;
+        }
+        Ok(hours)
+    }
 }
 
 impl Fold for Baseline {
@@ -242,4 +272,17 @@ fn told(busy: &Busy, state: &State, enough: u64) -> Draft {
     }
     draft.measures.extend(inherited(&state.since));
     draft
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_come_back_as_they_were_put_away() {
+        let hours: VecDeque<(i64, u64)> = [(-3, 2), (0, 1), (490_000, 70_000), (490_001, 1)].into();
+        let state = State { hours, ..State::default() };
+        let bytes = postcard::to_stdvec(&state).unwrap();
+        assert_eq!(postcard::from_bytes::<State>(&bytes).unwrap(), state);
+    }
 }
