@@ -1,7 +1,8 @@
 //! How fast the path is, beside the floor and beside DuckDB, in one run on one machine.
 //!
 //! `cargo bench` prints the table of `BENCHMARKS.md`. `SIGNINEL_BENCH_IDENTITIES` sets the size (400 identities
-//! are about 200,000 records), `SIGNINEL_BENCH_PYTHON` names a Python with `duckdb`.
+//! are about 200,000 records), `SIGNINEL_BENCH_PYTHON` names a Python with `duckdb`. `cargo bench --bench path -- detect`
+//! measures detection alone, to look at it with a profiler.
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on should stop")]
 
@@ -42,7 +43,11 @@ fn main() {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let bench = bench();
-    runtime.block_on(measure(&bench));
+    if std::env::args().any(|argument| argument == "detect") {
+        runtime.block_on(measure_detection(&bench));
+    } else {
+        runtime.block_on(measure(&bench));
+    }
 }
 
 fn end() -> DateTime<Utc> {
@@ -113,6 +118,14 @@ async fn measure(bench: &Bench) {
         worst.as_secs_f64() * 1e3
     );
     println!("On disk: {} bytes an event.", size / bench.records);
+}
+
+async fn measure_detection(bench: &Bench) {
+    for turn in 0..TURNS {
+        import_only(bench, turn).await;
+    }
+    let detected = fastest(async |turn| detect_only(bench, turn).await).await;
+    bench.row("detection alone", detected, detected);
 }
 
 impl Bench {

@@ -342,6 +342,7 @@ impl Rule {
             category: self.category.clone(),
             across_groups: self.across_groups,
             hides: self.hides.clone(),
+            is_intermittent: matches!(self.kind, Kind::Ratio(_)),
             is_shadow: self.is_shadow,
         }
     }

@@ -22,6 +22,10 @@ impl Stage<'_> {
         rule.map(|_| row.finding.draft.first_event == row.finding.draft.last_event)
     }
 
+    fn is_intermittent(&self, row: &IncidentFinding) -> bool {
+        self.rules.get(&row.rule).is_some_and(|rule| rule.is_intermittent)
+    }
+
     /// An identity has not stopped where another of its name went on in time.
     pub(super) async fn drop_replaced(
         &mut self,
@@ -62,8 +66,10 @@ impl Stage<'_> {
             add(&mut failed, &row.finding.draft.resources);
         }
         let is_all_failure = members.all().all(|row| is_failure(&row));
+        // Neither are failures that come and go.
+        let is_intermittent = members.all().any(|row| self.is_intermittent(row));
         let identities: BTreeSet<i64> = match subject {
-            _ if !is_all_failure => BTreeSet::new(),
+            _ if !is_all_failure || is_intermittent => BTreeSet::new(),
             Subject::Identity(id) => BTreeSet::from([id]),
             Subject::Rule(_) | Subject::Group(_) | Subject::Source(_) => {
                 let drafts = members.all().map(|row| &row.finding.draft);

@@ -56,6 +56,8 @@ pub struct RuleFacts {
     pub across_groups: bool,
     /// The rules whose findings it explains.
     pub hides: Vec<String>,
+    /// Whether it finds failures between which tokens are given: one more token ends nothing.
+    pub is_intermittent: bool,
     /// Evaluated and shown, and never told.
     pub is_shadow: bool,
 }

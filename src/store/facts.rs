@@ -15,8 +15,11 @@ pub async fn note_facts(
         sqlx::query_as("select id, name, facts from rules").fetch_all(&mut **writing).await?;
     for (id, name, before) in known {
         let Some(rule) = rules.get(&name) else { continue };
-        let RuleFacts { title, level, category, across_groups, hides, is_shadow } = rule;
-        let facts = format!("{title}\n{level}\n{category}\n{across_groups} {hides:?}\n{is_shadow}");
+        let RuleFacts { title, level, category, across_groups, hides, is_intermittent, is_shadow } =
+            rule;
+        let facts = format!(
+            "{title}\n{level}\n{category}\n{across_groups} {hides:?} {is_intermittent}\n{is_shadow}"
+        );
         if facts == before {
             continue;
         }

@@ -273,3 +273,33 @@ fn nobody_is_new_at_the_beginning_of_the_records() {
     assert_eq!(told[0].1, ["new_identity_privileged"], "{told:?}");
     assert!(told[0].0.contains("func-03-prod"), "{told:?}");
 }
+
+#[test]
+fn what_works_only_sometimes_is_not_over_with_the_next_token() {
+    let at = hours_ago(40);
+    // One of three requests is refused, for a day, and then none.
+    let records: Vec<Value> = (0..90)
+        .map(|n| {
+            let code = if n % 3 == 1 && n < 72 { 7_000_222 } else { 0 };
+            sign_in(1, 100 + n, at + TimeDelta::minutes(i64::from(n) * 20), code)
+        })
+        .collect();
+    let place = Place::new();
+    place.write("half.ndjson", lines(&records));
+    place.run("import half.ndjson").says(0, &["90 stored"]);
+    let listed = world::incidents(&place);
+    let share: Vec<&Value> = listed
+        .iter()
+        .filter(|incident| incident["rules"].as_array().unwrap().contains(&json!("failure_share")))
+        .collect();
+    assert_eq!(share.len(), 1, "{listed:#?}");
+    // The last refusal is its last sign, and the tokens after it do not end it at once.
+    let last_refused = at + TimeDelta::minutes(70 * 20);
+    let resolved_at =
+        share[0]["resolved_at"].as_str().map(|at| at.parse::<DateTime<Utc>>().unwrap());
+    assert!(
+        resolved_at.is_none_or(|resolved| resolved >= last_refused + TimeDelta::hours(1)),
+        "{:#?}",
+        share[0]
+    );
+}
