@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::pass::Found;
 use super::replay::Change;
 use crate::model::{Draft, span_in_words};
-use crate::store::findings::{self, Key};
+use crate::store::findings::{self, Key, NewFindings};
 use crate::store::{StoreError, Writing, micros, time};
 
 /// Events that came after later ones had been folded.
@@ -14,9 +14,10 @@ pub(super) struct Late {
     pub(super) count: usize,
 }
 
-/// Writes one change, and the sentence that tells of it.
+/// Writes one change, and the sentence that tells of it. What is new goes to `new`, to be written with others.
 pub(super) async fn apply(
     writing: &mut Writing,
+    new: &mut NewFindings,
     ids: (i64, i64),
     change: Change,
     late: Option<&Late>,
@@ -26,7 +27,7 @@ pub(super) async fn apply(
     let at = micros(now);
     match change {
         Change::Insert(draft) => {
-            findings::insert_finding(writing, ids, &draft, at).await?;
+            new.push(ids, draft, at);
             found.new += 1;
         }
         Change::Update(old, draft) => {

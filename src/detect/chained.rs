@@ -259,9 +259,11 @@ impl Detector {
         let stored = findings::findings_since(writing, (rule_id, number), i64::MIN).await?;
         for change in compare(stored, drafts) {
             self.stirred.insert((outer, number));
-            apply(writing, (rule_id, number), change, None, now, found).await?;
+            let new = &mut self.new_findings;
+            apply(writing, new, (rule_id, number), change, None, now, found).await?;
         }
-        Ok(())
+        // The next deeper one counts them.
+        self.new_findings.flush(writing).await
     }
 }
 

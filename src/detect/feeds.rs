@@ -114,6 +114,7 @@ impl Detector {
                     self.settle(writing, (rule, group), Some(tail), outcome, None, now, found)
                         .await?;
                 }
+                self.new_findings.flush(writing).await?;
                 self.writes.flush(writing).await?;
             }
         }

@@ -29,8 +29,9 @@ impl Detector {
         };
         let mut replay = Replay::begin(&kind, self.pace.spacing, from, ahead);
         let mut hits = Vec::new();
-        // Most folds are soon what they were.
-        let mut page = self.pace.page.min(FIRST_PAGE);
+        // Most folds are soon what they were; one that begins with those of another name has to see them all.
+        let is_whole = stretch.after.is_none();
+        let mut page = if is_whole { self.pace.page } else { self.pace.page.min(FIRST_PAGE) };
         loop {
             let rows = in_time_order(writing, &stretch, page).await?;
             self.names.load(writing, &rows).await?;

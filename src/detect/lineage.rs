@@ -9,7 +9,7 @@ use super::kinds::{Occurrence, Role};
 use super::matching::{Hit, Matcher};
 use super::meanings::Meaning;
 use super::stage::Detector;
-use super::touched::{Touch, Touched};
+use super::touched::{Touch, Touched, sort_by_time};
 use crate::store::{EventRow, Names, StoreError, Writing, namesakes};
 
 /// Identities of one name that inherit. Where there are more, a name says nothing of who follows whom.
@@ -100,15 +100,16 @@ impl Detector {
         let mut begun: BTreeMap<(usize, i64), Vec<Touch>> = BTreeMap::new();
         for (pair, events) in late {
             let is_late = |event: &Touch| self.tails.is_past(pair, event.row(rows).key());
-            let events: Vec<Touch> = events.into_iter().filter(is_late).collect();
+            let mut events: Vec<Touch> = events.into_iter().filter(is_late).collect();
             if !events.is_empty() {
+                sort_by_time(&mut events, rows);
                 begun.insert(pair, events);
             }
         }
         for (pair, events) in touched.iter_mut() {
             if let Some(late) = begun.remove(pair) {
                 events.extend(late);
-                events.sort_by_key(|event| event.row(rows).key());
+                sort_by_time(events, rows);
             }
         }
         touched.extend(begun);

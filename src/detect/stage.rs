@@ -21,7 +21,7 @@ use super::touched::Touch;
 use crate::model::{Draft, EventId};
 use crate::store::checkpoints::{self, CheckpointWrites};
 use crate::store::counted;
-use crate::store::findings::{self, RuleRow};
+use crate::store::findings::{self, NewFindings, RuleRow};
 use crate::store::{EventRow, Names, Store, StoreError, Stretch, Writing, arrived_after};
 
 /// The rules at work, with what they remember between passes. The memory is never more than a copy of
@@ -39,6 +39,8 @@ pub struct Detector {
     pub(super) lineages: Lineages,
     /// Checkpoints of the chunk at hand.
     pub(super) writes: CheckpointWrites,
+    /// Findings of the chunk at hand that have no rows yet.
+    pub(super) new_findings: NewFindings,
     /// Rules and groups that have findings, by their numbers in the database.
     found_before: HashSet<(i64, i64), RandomState>,
     /// Rules and groups whose findings changed since others that count them were judged.
@@ -65,6 +67,7 @@ impl Detector {
             tails: Tails::default(),
             lineages: Lineages::default(),
             writes: CheckpointWrites::default(),
+            new_findings: NewFindings::default(),
             found_before: HashSet::default(),
             stirred: BTreeSet::new(),
             evicted: 0,
@@ -138,7 +141,8 @@ impl Detector {
     ) -> Result<(), StoreError> {
         let Some(last) = rows.last().map(|row| row.seq) else { return self.commit(writing).await };
         found.events += rows.len() as u64;
-        rows.sort_unstable_by_key(EventRow::key);
+        // By identity, for nearly every group is of one.
+        rows.sort_unstable_by_key(|row| (row.identity_id, row.key()));
         let done = Box::pin(self.chunk(&mut writing, &rows, last, now, found)).await;
         if done.is_err() {
             // What is remembered may be of rows that were not committed.
@@ -168,6 +172,7 @@ impl Detector {
         self.tails = Tails::default();
         self.lineages = Lineages::default();
         self.writes = CheckpointWrites::default();
+        self.new_findings = NewFindings::default();
         self.found_before.clear();
         self.stirred.clear();
         self.names = Names::default();
@@ -210,6 +215,7 @@ impl Detector {
         for (pair, events) in touched {
             self.pair(writing, pair, rows, &events, last_seq, now, found).await?;
         }
+        self.new_findings.flush(writing).await?;
         self.judge_chained(writing, false, now, found).await?;
         self.writes.flush(writing).await?;
         self.feeds.flush(writing).await?;
@@ -345,7 +351,8 @@ impl Detector {
             for change in compare(stored, std::mem::take(&mut outcome.drafts)) {
                 self.found_before.insert(ids);
                 self.stirred.insert(pair);
-                apply(writing, ids, change, late.as_ref(), now, found).await?;
+                let new = &mut self.new_findings;
+                apply(writing, new, ids, change, late.as_ref(), now, found).await?;
             }
         }
         self.put_away(writing, pair, from, outcome, late.is_some()).await

@@ -27,17 +27,48 @@ impl Touch {
     }
 }
 
+/// The new events of one rule and group, identity by identity as the rows stand.
+#[derive(Default)]
+struct Gathered {
+    events: Vec<Touch>,
+    /// Whether they are of several identities, and so not in the order of time.
+    is_mixed: bool,
+}
+
+impl Gathered {
+    fn push(&mut self, touch: Touch, identity_from: u32) {
+        self.is_mixed |= self.events.last().is_some_and(|last| last.place < identity_from);
+        self.events.push(touch);
+    }
+
+    fn in_time_order(mut self, rows: &[EventRow]) -> Vec<Touch> {
+        if self.is_mixed {
+            sort_by_time(&mut self.events, rows);
+        }
+        self.events
+    }
+}
+
+pub(super) fn sort_by_time(events: &mut [Touch], rows: &[EventRow]) {
+    events.sort_unstable_by_key(|event| event.row(rows).key());
+}
+
 impl Detector {
-    /// Which rules and groups the rows are of.
+    /// Which rules and groups the rows are of. These stand by identity, and in the order of time for each: nearly
+    /// every group is of one identity, and its fold then walks over neighbours.
     pub(super) async fn touched(
         &mut self,
         writing: &mut Writing,
         rows: &[EventRow],
     ) -> Result<Touched, StoreError> {
         let Self { meanings, matcher, names, groups, rules, .. } = self;
-        let mut by_pair: Vec<Vec<Touch>> = Vec::new();
+        let mut by_pair: Vec<Gathered> = Vec::new();
         let seen_by_all = rules.iter().map(|rule| rule.seen_seq).max().unwrap_or(0);
+        let (mut identity_id, mut identity_from) = (None, 0);
         for (place, row) in (0..).zip(rows) {
+            if identity_id != Some(row.identity_id) {
+                (identity_id, identity_from) = (Some(row.identity_id), place);
+            }
             for meaning in meanings.of((&mut *matcher, &*names), groups, row) {
                 let Meaning { rule, pair, role, which, value } = *meaning;
                 if row.seq <= seen_by_all && row.seq <= rules[rule as usize].seen_seq {
@@ -45,16 +76,19 @@ impl Detector {
                 }
                 let pair = pair as usize;
                 if pair >= by_pair.len() {
-                    by_pair.resize_with(pair + 1, Vec::new);
+                    by_pair.resize_with(pair + 1, Gathered::default);
                 }
-                by_pair[pair].push(Touch { place, role, which, value, is_inherited: false });
+                let touch = Touch { place, role, which, value, is_inherited: false };
+                by_pair[pair].push(touch, identity_from);
             }
         }
         meanings.settle(groups, writing).await?;
         let mut touched: Touched = (0..)
             .zip(by_pair)
-            .filter(|(_, events)| !events.is_empty())
-            .filter_map(|(pair, events)| Some((meanings.pair(pair)?, events)))
+            .filter(|(_, gathered)| !gathered.events.is_empty())
+            .filter_map(|(pair, gathered)| {
+                Some((meanings.pair(pair)?, gathered.in_time_order(rows)))
+            })
             .collect();
         touched.sort_unstable_by_key(|(pair, _)| *pair);
         self.add_inherited(writing, rows, &mut touched).await?;

@@ -236,31 +236,45 @@ fn evidence(draft: &Draft) -> String {
     .expect("numbers and texts always serialise")
 }
 
-/// Keeps a new finding.
-pub async fn insert_finding(
-    writing: &mut Writing,
-    pair: (i64, i64),
-    draft: &Draft,
-    now: i64,
-) -> Result<FindingId, StoreError> {
-    let id = sqlx::query_scalar(
-        "insert into findings (rule_id, group_id, started_at, first_event, detected_at, last_at, \
-         last_event, event_count, evidence, found_at) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning id",
-    )
-    .bind(pair.0)
-    .bind(pair.1)
-    .bind(draft.started_at)
-    .bind(draft.first_event.0.to_vec())
-    .bind(draft.detected_at)
-    .bind(draft.last_at)
-    .bind(draft.last_event.0.to_vec())
-    .bind(i64::try_from(draft.event_count).unwrap_or(i64::MAX))
-    .bind(evidence(draft))
-    .bind(now)
-    .fetch_one(&mut **writing)
-    .await?;
-    Ok(FindingId(id))
+/// Rows of one statement.
+const ROWS_AT_ONCE: usize = 100;
+
+/// New findings, each with its rule and group and when it was found, gathered so that they cost few statements.
+#[derive(Debug, Default)]
+pub struct NewFindings(Vec<((i64, i64), Draft, i64)>);
+
+impl NewFindings {
+    pub fn push(&mut self, pair: (i64, i64), draft: Draft, now: i64) {
+        self.0.push((pair, draft, now));
+    }
+
+    /// Writes all of them, and is empty again.
+    pub async fn flush(&mut self, writing: &mut Writing) -> Result<(), StoreError> {
+        for rows in self.0.chunks(ROWS_AT_ONCE) {
+            let values = vec!["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"; rows.len()].join(", ");
+            let sql = format!(
+                "insert into findings (rule_id, group_id, started_at, first_event, detected_at, last_at, \
+                 last_event, event_count, evidence, found_at) values {values}"
+            );
+            let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(rows.len() == ROWS_AT_ONCE);
+            for ((rule_id, group_id), draft, now) in rows {
+                query = query
+                    .bind(rule_id)
+                    .bind(group_id)
+                    .bind(draft.started_at)
+                    .bind(draft.first_event.0.to_vec())
+                    .bind(draft.detected_at)
+                    .bind(draft.last_at)
+                    .bind(draft.last_event.0.to_vec())
+                    .bind(i64::try_from(draft.event_count).unwrap_or(i64::MAX))
+                    .bind(evidence(draft))
+                    .bind(now);
+            }
+            query.execute(&mut **writing).await?;
+        }
+        self.0.clear();
+        Ok(())
+    }
 }
 
 /// Makes a finding what it is now.

@@ -20,8 +20,8 @@ pub struct Stretch {
 /// Many events as one text, a line each: the driver hands single rows over from SQLite's thread with a dozen
 /// allocations apiece, which costs several times what finding them does.
 const PACKED: &str = "select group_concat(format('%d %d %s %d %d %d %d %d %d', seq, created_at, hex(id), \
-     identity_id, resource_id, facet_id, error_code, coalesce(address_id, 0), coalesce(user_id, 0)), char(10)) \
-     from (select * from events ";
+     identity_id, resource_id, facet_id, error_code, coalesce(address_id, 0), coalesce(user_id, 0)), char(10)), \
+     max(seq) from (select * from events ";
 
 /// Events of one text.
 const PACKED_AT_ONCE: i64 = 4_096;
@@ -34,19 +34,19 @@ pub async fn arrived_after(
 ) -> Result<Vec<EventRow>, StoreError> {
     let sql = format!("{PACKED} where seq > $1 order by seq limit $2)");
     let mut events: Vec<EventRow> = Vec::new();
+    let mut packed = None;
+    let mut asked = 0;
     loop {
-        let wanted = PACKED_AT_ONCE.min(limit - i64::try_from(events.len()).unwrap_or(limit));
-        let packed: Option<String> = sqlx::query_scalar(AssertSqlSafe(sql.clone()))
+        let next = sqlx::query_as::<_, (Option<String>, Option<i64>)>(AssertSqlSafe(sql.as_str()))
             .bind(seq)
-            .bind(wanted)
-            .fetch_one(&mut *connection)
-            .await?;
-        let before = events.len();
-        unpack(packed.as_deref(), &mut events)?;
-        match events[before..].iter().map(|row| row.seq).max() {
-            Some(last) => seq = last,
-            None => return Ok(events),
-        }
+            .bind(PACKED_AT_ONCE.min(limit - asked))
+            .fetch_one(&mut *connection);
+        // SQLite's thread looks for the next ones while this one reads those that it gave.
+        let (next, unpacked) = tokio::join!(next, async { unpack(packed.as_deref(), &mut events) });
+        unpacked?;
+        let (text, Some(last)) = next? else { return Ok(events) };
+        (packed, seq) = (text, last);
+        asked += PACKED_AT_ONCE.min(limit - asked);
     }
 }
 
@@ -71,15 +71,17 @@ pub async fn in_time_order(
         [_] => OF_ONE,
         _ => OF_SOME,
     };
-    let packed: Option<String> = sqlx::query_scalar(AssertSqlSafe(format!("{PACKED} {which}")))
-        .bind(at)
-        .bind(id.0.to_vec())
-        .bind(stretch.up_to_seq)
-        .bind(limit)
-        .bind(stretch.identities.first())
-        .bind(serde_json::json!(stretch.identities).to_string())
-        .fetch_one(connection)
-        .await?;
+    let (packed, _) = sqlx::query_as::<_, (Option<String>, Option<i64>)>(AssertSqlSafe(format!(
+        "{PACKED} {which}"
+    )))
+    .bind(at)
+    .bind(id.0.to_vec())
+    .bind(stretch.up_to_seq)
+    .bind(limit)
+    .bind(stretch.identities.first())
+    .bind(serde_json::json!(stretch.identities).to_string())
+    .fetch_one(connection)
+    .await?;
     let mut events = Vec::new();
     unpack(packed.as_deref(), &mut events)?;
     // SQLite keeps the order of the inner query, and does not promise it.

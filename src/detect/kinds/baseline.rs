@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::since::{Since, Whose, inherited};
-use super::window::{Mark, absorb, begin, join};
+use super::window::{Mark, absorb, begin, begin_again, join};
 use super::{Fold, Occurrence, Standing};
 use crate::model::Draft;
 
@@ -57,7 +57,7 @@ pub struct State {
     hour: i64,
     /// Events of the running hour.
     count: u64,
-    /// They, until they are too many.
+    /// They, until they are too many; those of the hour before where there are none yet.
     quiet: Option<Box<Draft>>,
     /// From so many on they are too many, once that was asked.
     limit: Option<u64>,
@@ -164,7 +164,8 @@ impl Fold for Baseline {
             return;
         }
         match &mut state.quiet {
-            Some(quiet) => absorb(quiet, &mark),
+            Some(quiet) if state.count > 1 => absorb(quiet, &mark),
+            Some(quiet) => begin_again(quiet, &mark),
             None => state.quiet = begin([&mark]).map(Box::new),
         }
         if state.count < self.minimum || hour * HOUR - first_at < self.learn_for {
@@ -194,7 +195,6 @@ impl Baseline {
         while state.hours.pop_front_if(|(hour, _)| *hour < begin).is_some() {}
         state.hour = hour;
         state.count = 0;
-        state.quiet = None;
         state.limit = None;
         state.is_busy = false;
     }

@@ -103,6 +103,24 @@ pub(super) fn begin<'m>(marks: impl IntoIterator<Item = &'m Mark>) -> Option<Dra
     Some(draft)
 }
 
+/// Begins another finding with its first event, in the place of one that is not needed any more: nothing has to
+/// be allocated for that.
+pub(super) fn begin_again(draft: &mut Draft, mark: &Mark) {
+    draft.started_at = mark.at;
+    draft.first_event = mark.id;
+    draft.detected_at = mark.at;
+    draft.detected_by = mark.id;
+    draft.event_count = 0;
+    draft.codes.retain(|code, count| {
+        *count = 0;
+        *code == mark.code
+    });
+    draft.identities.clear();
+    draft.resources.clear();
+    draft.measures.clear();
+    absorb(draft, mark);
+}
+
 /// Adds the next event to a finding.
 pub(super) fn absorb(draft: &mut Draft, mark: &Mark) {
     draft.last_at = mark.at;
