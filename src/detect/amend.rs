@@ -8,7 +8,7 @@ use crate::model::{Draft, span_in_words};
 use crate::store::findings::{self, Key, NewFindings};
 use crate::store::{StoreError, Writing, micros, time};
 
-/// Events that came after later ones had been folded.
+/// Events that came after later ones had been folded, those that could change anything.
 pub(super) struct Late {
     pub(super) first: Key,
     pub(super) count: usize,

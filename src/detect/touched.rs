@@ -36,9 +36,17 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn push(&mut self, touch: Touch, identity_from: u32) {
+    /// `is_thinned`: of events that end what others began, one after the other, only the first can end anything and
+    /// only the last tells how far the fold has come.
+    fn push(&mut self, touch: Touch, identity_from: u32, is_thinned: bool) {
         self.is_mixed |= self.events.last().is_some_and(|last| last.place < identity_from);
-        self.events.push(touch);
+        let breaks = |event: &Touch| event.role == Role::Breaks;
+        match self.events.as_mut_slice() {
+            [.., one, last] if is_thinned && breaks(&touch) && breaks(one) && breaks(last) => {
+                *last = touch;
+            }
+            _ => self.events.push(touch),
+        }
     }
 
     fn in_time_order(mut self, rows: &[EventRow]) -> Vec<Touch> {
@@ -64,6 +72,11 @@ impl Detector {
         let Self { meanings, matcher, names, groups, rules, .. } = self;
         let mut by_pair: Vec<Gathered> = Vec::new();
         let seen_by_all = rules.iter().map(|rule| rule.seen_seq).max().unwrap_or(0);
+        let is_thinned: Vec<bool> = matcher
+            .rules
+            .iter()
+            .map(|rule| rule.kind.can_be_broken() && rule.is_by_identity())
+            .collect();
         let (mut identity_id, mut identity_from) = (None, 0);
         for (place, row) in (0..).zip(rows) {
             if identity_id != Some(row.identity_id) {
@@ -79,7 +92,7 @@ impl Detector {
                     by_pair.resize_with(pair + 1, Gathered::default);
                 }
                 let touch = Touch { place, role, which, value, is_inherited: false };
-                by_pair[pair].push(touch, identity_from);
+                by_pair[pair].push(touch, identity_from, is_thinned[rule as usize]);
             }
         }
         meanings.settle(groups, writing).await?;
