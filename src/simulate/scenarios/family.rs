@@ -78,6 +78,12 @@ families! {
     NewOrdinaryIdentity "new_ordinary_identity"
     RetryStorm "retry_storm"
     MonthlyBatch "monthly_batch"
+    CredentialSpray "credential_spray"
+    StrangersSlowly "strangers_slowly"
+    NightlyJobFails "nightly_job_fails"
+    EstateDeleted "estate_deleted"
+    EstateSilent "estate_silent"
+    SteadySilence "steady_silence"
 }
 
 impl fmt::Display for Family {

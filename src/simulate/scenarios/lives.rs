@@ -38,6 +38,41 @@ pub(super) fn deleted(act: &mut Act) {
     act.silenced_until(i64::MAX);
 }
 
+/// Their resource group was taken down, and nobody told the workloads that live elsewhere.
+pub(super) fn estate_deleted(act: &mut Act) {
+    let over = act.at + act.draw.between(3 * HOUR, 6 * HOUR);
+    for member in 0..act.cast.len() {
+        let who = Arc::clone(&act.cast[member]);
+        let mut at = act.at + act.draw.between(0, 15 * MINUTE);
+        while at < over {
+            act.told(at, &who, who.targets[0], 700_016);
+            at += act.draw.between(8 * MINUTE, 16 * MINUTE);
+        }
+        let relief = over + act.draw.between(0, 10 * MINUTE);
+        act.recovered(relief, &who);
+        act.silent(member, act.at..relief);
+    }
+}
+
+/// What they run in went down, and no one of them was heard for most of a day.
+pub(super) fn estate_silent(act: &mut Act) {
+    let back = act.at + act.draw.between(16 * HOUR, 22 * HOUR);
+    for member in 0..act.cast.len() {
+        let who = Arc::clone(&act.cast[member]);
+        let relief = back + act.draw.between(0, 10 * MINUTE);
+        act.recovered(relief, &who);
+        act.silent(member, act.at..relief);
+    }
+}
+
+/// A connector that never pauses did for half a day.
+pub(super) fn steady_silence(act: &mut Act) {
+    let who = act.hero();
+    let back = act.at + act.draw.between(12 * HOUR, 18 * HOUR);
+    act.recovered(back, &who);
+    act.silenced_until(back);
+}
+
 /// The host answers that there is no such identity, and Entra never hears of it.
 pub(super) fn silent(act: &mut Act) {
     act.silenced_until(i64::MAX);

@@ -25,8 +25,45 @@ pub(super) fn application_id_spray(act: &mut Act) {
     }
 }
 
+/// One address tries secrets that it found somewhere, for one application after the other, patiently.
+pub(super) fn credential_spray(act: &mut Act) {
+    let host = u8::try_from(act.draw.below(250)).expect("below 250");
+    let mut at = act.at;
+    for _ in 0..2 {
+        for member in 0..act.cast.len() {
+            let guesser = Arc::new(Identity {
+                address: Some(Address { place: &HOSTER, host }),
+                ..act.cast[member].with_new_key(&mut act.draw)
+            });
+            act.told(at, &guesser, guesser.targets[0], 7_000_215);
+            at += act.draw.between(5 * MINUTE, 50 * MINUTE);
+        }
+    }
+}
+
+/// As below, a few an hour, so that no hour shows much.
+pub(super) fn strangers_slowly(act: &mut Act) {
+    let users = strangers(act);
+    let mut at = act.at;
+    for turn in 0..act.draw.index(12) + 24 {
+        act.told(at, &users[turn % users.len()], &STORAGE, 50_020);
+        at += act.draw.between(20 * MINUTE, 60 * MINUTE);
+    }
+}
+
 /// Accounts of other tenants ask for one application that they were never invited to.
 pub(super) fn cross_tenant_users(act: &mut Act) {
+    let users = strangers(act);
+    let mut at = act.at;
+    for _ in 0..act.draw.between(45, 70) {
+        let who = Arc::clone(act.draw.pick(&users));
+        act.told(at, &who, &STORAGE, 50_020);
+        at += act.draw.between(5 * SECOND, 30 * SECOND);
+    }
+}
+
+/// People of other companies at one application.
+fn strangers(act: &mut Act) -> Vec<Arc<Identity>> {
     const PEOPLE: [&str; 12] = [
         "anouk", "bram", "chiara", "dario", "elif", "farah", "goran", "hanne", "ivo", "jonas",
         "kenji", "lucia",
@@ -36,7 +73,7 @@ pub(super) fn cross_tenant_users(act: &mut Act) {
     let name = "Harbourline Track & Trace".to_owned();
     let application = stranger(SignInType::NonInteractiveUser, name, &mut act.draw);
     let home_tenant_id = act.draw.guid();
-    let users: Vec<Arc<Identity>> = PEOPLE
+    PEOPLE
         .iter()
         .flat_map(|person| COMPANIES.map(|company| (*person, company)))
         .map(|(person, company)| {
@@ -51,13 +88,7 @@ pub(super) fn cross_tenant_users(act: &mut Act) {
             let address = Some(Address { place, host });
             Arc::new(Identity { user: Some(user), address, ..application.clone() })
         })
-        .collect();
-    let mut at = act.at;
-    for _ in 0..act.draw.between(45, 70) {
-        let who = Arc::clone(act.draw.pick(&users));
-        act.told(at, &who, &STORAGE, 50_020);
-        at += act.draw.between(5 * SECOND, 30 * SECOND);
-    }
+        .collect()
 }
 
 /// Code that runs on the host asks for everything it can think of, over and over.

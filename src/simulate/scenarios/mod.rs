@@ -235,7 +235,9 @@ impl Stories {
         let is_seen = !plot.is_silent || self.stretch.end - story.at >= PATIENCE;
         let expected = || plot.rules.iter().filter(|rule| is_seen && known_for >= rule.learns);
         let recovered = act.attempts.iter().filter(|attempt| attempt.mark == Mark::Recovered);
-        let last = if plot.is_silent { self.stretch.end } else { story.at };
+        let recovered_at = recovered.map(|attempt| attempt.at).min();
+        let quiet_to = recovered_at.unwrap_or(self.stretch.end);
+        let last = if plot.is_silent { quiet_to } else { story.at };
         Some(Label {
             family: plot.family,
             is_benign: plot.is_benign,
@@ -248,7 +250,7 @@ impl Stories {
             records: told().map(|_| 1).sum(),
             started_at: tick::to_time(told().map(|attempt| attempt.at).min().unwrap_or(story.at)),
             ended_at: tick::to_time(told().map(|attempt| attempt.at).max().unwrap_or(last)),
-            recovered_at: recovered.map(|attempt| attempt.at).min().map(tick::to_time),
+            recovered_at: recovered_at.map(tick::to_time),
         })
     }
 }

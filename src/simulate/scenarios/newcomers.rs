@@ -3,12 +3,13 @@
 use super::family::Family;
 use super::plot::{
     BLOCKED, BURST, COUNTRY, CREDENTIAL_KIND, CROSSING, Cast, DELETED, DORMANT,
-    FEDERATED_CREDENTIAL, FLEET, FLOOD, ISSUER, NETWORK, NEW_CODE, NEW_KEY, NEW_RESOURCE,
-    NEW_WITH_POWER, NIGHT, NO_RESOURCE, OFF_RHYTHM, OFFICE, Plot, RECREATED, REJECTED, SHARE,
-    SILENT, STREAK, STUCK, THROTTLED, VOLUME, When, harmless, trouble,
+    FEDERATED_CREDENTIAL, FLEET, FLOOD, GONE, GONE_TOGETHER, GUESSING, ISSUER, NETWORK, NEW_CODE,
+    NEW_KEY, NEW_RESOURCE, NEW_WITH_POWER, NIGHT, NO_RESOURCE, OFF_RHYTHM, OFFICE, Plot, RECREATED,
+    REJECTED, SHARE, SILENT, SILENT_TOGETHER, SLOW, STEADY, STRANGERS, STREAK, STUCK, THROTTLED,
+    VOLUME, When, harmless, trouble,
 };
-use super::{confusers, habits, lives, refusals, volumes};
-use crate::simulate::cadence::Cadence::{Business, Daily, Deploys, Hourly, Minutes};
+use super::{confusers, habits, lives, misuse, refusals, volumes};
+use crate::simulate::cadence::Cadence::{Business, Daily, Deploys, Hourly, Minutes, Night};
 use crate::simulate::fleet::Proof::{
     Certificate, Cluster, FederatedManaged, GitHub, Secret, SystemAssigned, UserAssigned,
 };
@@ -61,6 +62,30 @@ sorts! {
     RUNNER = ("gh-{w}-checks-{e}" "", GitHub Deploys, ARM REGISTRY);
     BOOKKEEPER = ("sp-{w}-books-{e}" "", Secret Business(20), SQL COSMOS_DB);
     INTAKE = ("func-{w}-intake-{e}" SITES, SystemAssigned Daily(1), STORAGE SERVICE_BUS);
+    PARTNERS =
+        ("sp-{w}-claims-{e}" "", Secret Hourly, STORAGE)
+        ("sp-{w}-quotes-{e}" "", Secret Hourly, STORAGE)
+        ("sp-{w}-ledger-{e}" "", Secret Hourly, SQL)
+        ("sp-{w}-tariffs-{e}" "", Secret Hourly, STORAGE)
+        ("sp-{w}-permits-{e}" "", Secret Hourly, SQL)
+        ("sp-{w}-audits-{e}" "", Secret Hourly, STORAGE)
+        ("sp-{w}-notices-{e}" "", Secret Hourly, STORAGE);
+    ESTATE =
+        ("id-{w}-north-{e}" USER_ASSIGNED, UserAssigned Minutes(20), STORAGE)
+        ("id-{w}-south-{e}" USER_ASSIGNED, UserAssigned Minutes(20), STORAGE)
+        ("id-{w}-east-{e}" USER_ASSIGNED, UserAssigned Minutes(30), SERVICE_BUS)
+        ("id-{w}-west-{e}" USER_ASSIGNED, UserAssigned Minutes(30), STORAGE)
+        ("id-{w}-inner-{e}" USER_ASSIGNED, UserAssigned Minutes(20), SQL)
+        ("id-{w}-outer-{e}" USER_ASSIGNED, UserAssigned Minutes(30), STORAGE);
+    YARD =
+        ("sp-{w}-crane-{e}" "", Secret Minutes(20), STORAGE)
+        ("sp-{w}-gate-{e}" "", Secret Minutes(20), STORAGE)
+        ("sp-{w}-scale-{e}" "", Secret Minutes(30), SERVICE_BUS)
+        ("sp-{w}-berth-{e}" "", Secret Minutes(20), STORAGE)
+        ("sp-{w}-tug-{e}" "", Secret Minutes(30), SQL)
+        ("sp-{w}-pilot-{e}" "", Secret Minutes(20), STORAGE);
+    CONNECTOR = ("sp-{w}-connector-{e}" "", Secret Minutes(30), GRAPH);
+    NIGHT_JOB = ("sp-{w}-nightly-{e}" "", Secret Night, SQL);
     IMPATIENT = ("ca-{w}-poller-{e}" APPS, SystemAssigned Hourly, SERVICE_BUS);
 }
 
@@ -76,7 +101,7 @@ const fn tolerating(tolerated: &'static [&'static str], plot: Plot) -> Plot {
 
 const ANY_HOUR: When = When::Hours(0, 22);
 
-pub(super) static OF_NEWCOMERS: [Plot; 27] = [
+pub(super) static OF_NEWCOMERS: [Plot; 33] = [
     tolerating(
         &[STREAK.name, SHARE.name, VOLUME.name],
         trouble(
@@ -122,7 +147,7 @@ pub(super) static OF_NEWCOMERS: [Plot; 27] = [
         &[SILENT.name],
         trouble(
             Family::SlowFailures,
-            &[&STREAK],
+            &[&STREAK, &SLOW],
             Cast::Newcomers(ARCHIVE),
             When::DaysBeforeTheEnd(3),
             refusals::slow_failures,
@@ -285,5 +310,59 @@ pub(super) static OF_NEWCOMERS: [Plot; 27] = [
             When::FromTheStart,
             confusers::monthly_batch,
         ))
+    },
+    trouble(
+        Family::CredentialSpray,
+        &[&GUESSING],
+        Cast::Newcomers(PARTNERS),
+        ANY_HOUR,
+        misuse::credential_spray,
+    ),
+    trouble(
+        Family::StrangersSlowly,
+        &[&STRANGERS],
+        Cast::Nobody,
+        When::DaysBeforeTheEnd(4),
+        misuse::strangers_slowly,
+    ),
+    trouble(
+        Family::NightlyJobFails,
+        &[&SLOW, &STREAK],
+        Cast::Newcomers(NIGHT_JOB),
+        When::DaysBeforeTheEnd(5),
+        refusals::nightly_job_fails,
+    ),
+    once(tolerating(
+        &[GONE.name, STREAK.name],
+        trouble(
+            Family::EstateDeleted,
+            &[&GONE_TOGETHER],
+            Cast::Newcomers(ESTATE),
+            ANY_HOUR,
+            lives::estate_deleted,
+        ),
+    )),
+    Plot {
+        is_silent: true,
+        ..once(tolerating(
+            &[STEADY.name, SILENT.name],
+            trouble(
+                Family::EstateSilent,
+                &[&SILENT_TOGETHER],
+                Cast::Newcomers(YARD),
+                When::DaysBeforeTheEnd(4),
+                lives::estate_silent,
+            ),
+        ))
+    },
+    Plot {
+        is_silent: true,
+        ..trouble(
+            Family::SteadySilence,
+            &[&STEADY],
+            Cast::Newcomers(CONNECTOR),
+            When::DaysBeforeTheEnd(4),
+            lives::steady_silence,
+        )
     },
 ];

@@ -96,7 +96,7 @@ seen! {
     CROSS_TENANT "cross_tenant_user_spike" High 0;
     REJECTED "credential_rejected_streak" High 0;
     REJECTED_MANY "credential_rejected_spike" High 0;
-    NEW_KEY "first_seen_credential_key" Medium 8;
+    NEW_KEY "first_seen_credential_key" Low 8;
     FEDERATION "federation_mismatch" Medium 0;
     DISABLED "application_disabled" High 0;
     NO_RESOURCE "resource_not_found" Medium 0;
@@ -124,6 +124,13 @@ seen! {
     DORMANT "dormant_identity_awakes" Medium 34;
     RECREATED "recreated_identity" Informational 2;
     NEW_WITH_POWER "new_identity_privileged" Medium 8;
+    GONE "application_not_found_streak" High 0;
+    GONE_TOGETHER "fleet_application_not_found" High 0;
+    SLOW "failure_streak_slow" Medium 0;
+    STEADY "steady_identity_fell_silent" Medium 8;
+    SILENT_TOGETHER "fleet_fell_silent" High 8;
+    GUESSING "credential_spray" High 0;
+    STRANGERS "cross_tenant_many_users" Medium 0;
 }
 
 pub(super) const OFFICE: When = When::Hours(7, 16);

@@ -2,9 +2,9 @@
 
 use super::family::Family;
 use super::plot::{
-    BLOCKED, BURST, COUNTRY, CROSS_TENANT, Cast, DISABLED, FEDERATION, NETWORK, NEW_KEY, NIGHT,
-    NO_RESOURCE, NOT_FOUND, OFFICE, OUTAGE, PRIVILEGED, Plot, REJECTED, REJECTED_MANY, SILENT,
-    SPRAY, STREAK, UNKNOWN_CODE, When, harmless, trouble,
+    BLOCKED, BURST, COUNTRY, CROSS_TENANT, Cast, DISABLED, FEDERATION, GONE, NETWORK, NEW_KEY,
+    NIGHT, NO_RESOURCE, NOT_FOUND, OFFICE, OUTAGE, PRIVILEGED, Plot, REJECTED, REJECTED_MANY,
+    SILENT, SPRAY, STEADY, STRANGERS, STREAK, UNKNOWN_CODE, When, harmless, trouble,
 };
 use super::{credentials, harmless, lives, misuse, refusals};
 use crate::simulate::cadence::Cadence;
@@ -33,7 +33,7 @@ pub(super) static OF_THE_FLEET: [Plot; 24] = [
         tolerated: &["recreated_identity", "new_identity_privileged"],
         ..trouble(
             Family::RecreatedIdentity,
-            &[&NOT_FOUND, &STREAK],
+            &[&NOT_FOUND, &GONE, &STREAK],
             USER_ASSIGNED,
             When::LastNight,
             lives::recreated,
@@ -44,7 +44,7 @@ pub(super) static OF_THE_FLEET: [Plot; 24] = [
         tolerated: &["identity_fell_silent"],
         ..trouble(
             Family::DeletedIdentity,
-            &[&NOT_FOUND, &STREAK],
+            &[&NOT_FOUND, &GONE, &STREAK],
             USER_ASSIGNED,
             When::AtTheEnd,
             lives::deleted,
@@ -55,7 +55,7 @@ pub(super) static OF_THE_FLEET: [Plot; 24] = [
         is_silent: true,
         ..trouble(
             Family::SilentIdentity,
-            &[&SILENT],
+            &[&SILENT, &STEADY],
             DAILY,
             When::DaysBeforeTheEnd(5),
             lives::silent,
@@ -70,7 +70,7 @@ pub(super) static OF_THE_FLEET: [Plot; 24] = [
     ),
     trouble(
         Family::CrossTenantUsers,
-        &[&CROSS_TENANT],
+        &[&CROSS_TENANT, &STRANGERS],
         Cast::Nobody,
         When::Hours(0, 22),
         misuse::cross_tenant_users,

@@ -92,6 +92,20 @@ pub(super) fn slow_failures(act: &mut Act) {
     act.silenced_until(back);
 }
 
+/// A job that runs once a night, and tries once.
+pub(super) fn nightly_job_fails(act: &mut Act) {
+    let who = act.hero();
+    let code = *act.draw.pick(&MISCONFIGURED);
+    let nights = i64::try_from(act.draw.below(2)).expect("0 or 1") + 3;
+    for night in 0..nights {
+        let at = act.at + night * 24 * HOUR + act.draw.between(0, 10 * MINUTE);
+        act.told(at, &who, who.targets[0], code);
+    }
+    let back = act.at + nights * 24 * HOUR;
+    act.recovered(back, &who);
+    act.silenced_until(back);
+}
+
 /// Entra's fault concerns one identity alone, and lasts.
 pub(super) fn stuck_identity(act: &mut Act) {
     let who = act.hero();
