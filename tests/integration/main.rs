@@ -30,6 +30,8 @@ mod detect;
 mod documents;
 /// Why a rule did or did not match.
 mod explain;
+/// All that is wrong with a folder of rules, told at once.
+mod faults;
 /// A folder that is followed as its files grow.
 mod follow;
 /// Files of records that were changed in every way in which files go wrong.
