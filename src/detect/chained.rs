@@ -240,7 +240,7 @@ impl Detector {
         let key = format!("{}\n{}", names.join(","), texts.join("\n"));
         let counted: Option<Vec<&str>> =
             outer_rule.values.iter().map(|field| value(*field)).collect();
-        let counted = tuple(counted.unwrap_or_default());
+        let counted = tuple(&counted.unwrap_or_default());
         Some((NewGroup { key, identity_id }, counted))
     }
 

@@ -200,7 +200,7 @@ impl Field {
 
 /// Values that count together, as one; empty where one of them is absent.
 #[must_use]
-pub(super) fn tuple(values: Vec<impl AsRef<str>>) -> String {
+pub(super) fn tuple(values: &[impl AsRef<str>]) -> String {
     if values.iter().any(|value| value.as_ref().is_empty()) {
         return String::new();
     }

@@ -47,7 +47,7 @@ fn made(making: &mut Making<'_>) -> Option<Kind> {
     };
     let condition = Condition(predicates.clone());
     if let Some(ours) = extension.kind {
-        return making.own(ours, timespan, condition);
+        return Some(making.own(ours, timespan, condition));
     }
     let statistic = |statistic| {
         let condition = condition.clone();
@@ -83,9 +83,9 @@ impl Making<'_> {
     }
 
     /// A kind that Sigma has not.
-    fn own(&mut self, kind: ExtensionKind, timespan: i64, condition: Condition) -> Option<Kind> {
+    fn own(&mut self, kind: ExtensionKind, timespan: i64, condition: Condition) -> Kind {
         let learn_events = self.extension.learn_events;
-        Some(match kind {
+        match kind {
             ExtensionKind::Streak => Kind::Streak(Streak {
                 length: self.least(&condition, "a streak"),
                 at_least: self.at_least().unwrap_or(0),
@@ -121,7 +121,7 @@ impl Making<'_> {
             ExtensionKind::Ratio => self.ratio(timespan, condition),
             ExtensionKind::Absence => self.absence(timespan),
             ExtensionKind::Baseline => self.baseline(timespan, &condition),
-        })
+        }
     }
 
     fn ratio(&mut self, timespan: i64, condition: Condition) -> Kind {

@@ -226,7 +226,8 @@ impl Matcher {
             (_, []) => None,
             (_, [field]) => seen().map(|seen| field.text(&seen)),
             (_, fields) => seen().map(|seen| {
-                Cow::Owned(tuple(fields.iter().map(|field| field.text(&seen)).collect()))
+                let values: Vec<_> = fields.iter().map(|field| field.text(&seen)).collect();
+                Cow::Owned(tuple(&values))
             }),
         };
         value.unwrap_or(Cow::Borrowed(""))

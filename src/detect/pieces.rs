@@ -80,13 +80,10 @@ pub(super) fn condition_fault(said: &Value, parts: &Mapping) -> Option<String> {
         return Some("is no text: name the parts that must be met, as in `selection`".to_owned());
     }
     for text in texts {
-        let expression = match parse_condition(text) {
-            Ok(expression) => expression,
-            Err(_) => {
-                return Some(format!(
-                    "`{text}` cannot be read: name parts with `and`, `or`, `not` and `1 of selection_*`"
-                ));
-            }
+        let Ok(expression) = parse_condition(text) else {
+            return Some(format!(
+                "`{text}` cannot be read: name parts with `and`, `or`, `not` and `1 of selection_*`"
+            ));
         };
         if let Some(name) = unknown_part(&expression, &names) {
             let known = names.join("`, `");

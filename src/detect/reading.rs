@@ -89,7 +89,7 @@ impl<'t> Reading<'t> {
             return self.slip(file, Slip::at(&[], sentence));
         }
         let Document { rules, slips, replaced } = Document::read(text);
-        slips.into_iter().for_each(|slip| self.slip(file, slip));
+        self.slips.extend(slips.into_iter().map(|slip| (file.to_path_buf(), slip)));
         if rules.is_empty() {
             self.unread.push(file);
         }
@@ -129,7 +129,7 @@ impl<'t> Reading<'t> {
         attributes: &std::collections::HashMap<String, yaml_serde::Value>,
     ) -> Extension {
         let (extension, slips) = extension::extension(attributes);
-        slips.into_iter().for_each(|slip| self.slip(file, slip));
+        self.slips.extend(slips.into_iter().map(|slip| (file.to_path_buf(), slip)));
         extension
     }
 
@@ -345,16 +345,7 @@ impl<'t> Reading<'t> {
             }
             let mut meant: Vec<String> = self.book.detections.keys().cloned().collect();
             if let FilterRuleTarget::Specific(references) = &mut filter.rules {
-                for reference in &mut *references {
-                    match self.book.resolve(reference).map(|detection| detection.name.clone()) {
-                        Some(name) => *reference = name,
-                        None if self.may_be_unread(reference) => {}
-                        None => {
-                            let at = ["filter", "rules", reference.as_str()];
-                            self.slip(&file, Slip::at(&at, nowhere(reference)));
-                        }
-                    }
-                }
+                self.tie_filter(&file, references);
                 meant.clone_from(references);
             }
             for name in meant {
@@ -363,6 +354,18 @@ impl<'t> Reading<'t> {
                 }
             }
             self.book.filters.push(filter);
+        }
+    }
+
+    /// Gives the rules that a filter names the names of their files.
+    fn tie_filter(&mut self, file: &Path, references: &mut [String]) {
+        for reference in references {
+            if let Some(name) = self.book.resolve(reference).map(|it| it.name.clone()) {
+                *reference = name;
+            } else if !self.may_be_unread(reference) {
+                let at = ["filter", "rules", reference.as_str()];
+                self.slip(file, Slip::at(&at, nowhere(reference)));
+            }
         }
     }
 }
