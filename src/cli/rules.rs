@@ -1,7 +1,8 @@
 //! `signinel rules`: what is looked for; whether the files are right, and do what their tests say.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -9,7 +10,9 @@ use serde::Serialize;
 use super::screen::Screen;
 use super::settings::Global;
 use crate::app::{self, BuildError};
-use crate::detect::{Matcher, Rulebook, try_rules};
+use crate::config::meant;
+use crate::detect::{Matcher, RuleFault, Rulebook, try_rules};
+use crate::diagnose::{CatalogueError, phrase};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -58,51 +61,145 @@ fn list(global: &Global, screen: &mut Screen) -> anyhow::Result<()> {
     screen.rows(&crate::view::rules(&rulebook), global.is_json())
 }
 
+/// What a check came to.
+#[derive(Serialize)]
+struct Checked {
+    rules: usize,
+    detections: usize,
+    filters: usize,
+    without_data: Vec<WithoutData>,
+    faults: Vec<RuleFault>,
+}
+
+#[derive(Serialize)]
+struct WithoutData {
+    name: String,
+    lacks: Vec<String>,
+}
+
 fn check(global: &Global, dir: Option<PathBuf>, screen: &mut Screen) -> anyhow::Result<()> {
     let folder = dir.or_else(|| global.rules.clone());
-    let rulebook = app::read_rules(folder.as_deref())?;
-    let catalogue = app::read_catalogue(folder.as_deref())?;
-    Matcher::new(&rulebook, catalogue.classes()).map_err(BuildError::Rules)?;
-    let Rulebook { detections, filters, rules, dataless } = &rulebook;
+    let checked = checked(folder.as_deref())?;
     if global.is_json() {
-        let without_data: Vec<_> = dataless
-            .values()
-            .map(|rule| serde_json::json!({"name": rule.name, "lacks": rule.lacks}))
-            .collect();
-        return screen.json(&serde_json::json!({
-            "rules": rules.len(), "detections": detections.len(), "filters": filters.len(),
-            "without_data": without_data, "faults": [],
-        }));
+        screen.json(&checked)?;
+    } else {
+        screen.text(&words(&checked)?)?;
     }
-    let mut text = format!(
-        "{} rules, {} detections, {} filters: no fault\n",
-        rules.len(),
-        detections.len(),
-        filters.len()
-    );
-    if !dataless.is_empty() {
-        writeln!(text, "{} more find nothing, for want of data:", dataless.len())?;
+    let Checked { faults, .. } = checked;
+    let files: BTreeSet<&PathBuf> = faults.iter().map(|fault| &fault.file).collect();
+    match (faults.len(), files.len()) {
+        (0, _) => Ok(()),
+        (faults, files) => {
+            let [faults, files] = [(faults, "fault"), (files, "file")]
+                .map(|(number, noun)| phrase::count(number as u64, noun));
+            anyhow::bail!("{faults} in {files}: mend these lines and check again")
+        }
     }
-    for rule in dataless.values() {
-        writeln!(text, "  {}: {}", rule.name, rule.lacks.join("; "))?;
+}
+
+fn checked(folder: Option<&Path>) -> Result<Checked, BuildError> {
+    let (rulebook, mut faults) = match app::read_rules(folder) {
+        Ok(rulebook) => (rulebook, Vec::new()),
+        // There is nothing to check.
+        Err(BuildError::Rules(faults))
+            if faults.iter().any(|fault| folder == Some(fault.file.as_path())) =>
+        {
+            return Err(BuildError::Rules(faults));
+        }
+        Err(BuildError::Rules(faults)) => (Rulebook::default(), faults),
+        Err(other) => return Err(other),
+    };
+    match app::read_catalogue(folder) {
+        Ok(catalogue) if faults.is_empty() => {
+            faults.extend(Matcher::new(&rulebook, catalogue.classes()).err().unwrap_or_default());
+        }
+        Ok(_) => {}
+        Err(BuildError::Catalogue(CatalogueError::Faulty { path, faults: more })) => {
+            faults.extend(more.into_iter().map(|fault| RuleFault {
+                file: PathBuf::from(&path),
+                line: None,
+                column: None,
+                sentence: fault.0.lines().collect::<Vec<_>>().join(" "),
+            }));
+        }
+        Err(other) => return Err(other),
     }
-    screen.text(&text)
+    faults.sort();
+    let Rulebook { detections, filters, rules, dataless } = rulebook;
+    let without_data =
+        dataless.into_values().map(|it| WithoutData { name: it.name, lacks: it.lacks });
+    Ok(Checked {
+        rules: rules.len(),
+        detections: detections.len(),
+        filters: filters.len(),
+        without_data: without_data.collect(),
+        faults,
+    })
+}
+
+fn words(checked: &Checked) -> Result<String, std::fmt::Error> {
+    let Checked { rules, detections, filters, without_data, faults } = checked;
+    let mut text = String::new();
+    if !faults.is_empty() {
+        for fault in faults {
+            writeln!(text, "{fault}")?;
+        }
+        return Ok(text);
+    }
+    let counted = [(*rules, "rule"), (*detections, "detection"), (*filters, "filter")]
+        .map(|(number, noun)| phrase::count(number as u64, noun));
+    writeln!(text, "{}: no fault", counted.join(", "))?;
+    if !without_data.is_empty() {
+        writeln!(text, "{} more find nothing, for want of data:", without_data.len())?;
+    }
+    for WithoutData { name, lacks } in without_data {
+        writeln!(text, "  {name}: {}", lacks.join("; "))?;
+    }
+    Ok(text)
 }
 
 async fn test(global: &Global, name: Option<&str>, screen: &mut Screen) -> anyhow::Result<()> {
     let rulebook = app::read_rules(global.rules.as_deref())?;
     let catalogue = app::read_catalogue(global.rules.as_deref())?;
-    let (tests, faults) = try_rules(&rulebook, &catalogue.classes(), name).await?;
-    if tests == 0 {
-        anyhow::bail!("no test was found; `signinel rules list` shows the names of the rules");
+    if let Some(name) = name {
+        is_tested(&rulebook, name)?;
     }
+    let (tests, faults) = try_rules(&rulebook, &catalogue.classes(), name).await?;
     let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
     let failed = faults.len();
-    let told = if failed == 0 { format!("{tests} tests passed") } else { faults.join("\n") };
+    let passed = phrase::count(tests as u64, "test");
+    let told = match failed {
+        0 if tests == 0 => "no rule of the folder has data, so there is nothing to test".to_owned(),
+        0 => format!("{passed} passed"),
+        _ => faults.join("\n"),
+    };
     if global.is_json() {
         screen.json(&Tried { tests, faults })?;
     } else {
         screen.text(&told)?;
     }
-    if failed == 0 { Ok(()) } else { anyhow::bail!("{failed} of {tests} tests failed") }
+    match failed {
+        0 => Ok(()),
+        _ => anyhow::bail!("{} among {passed}", phrase::count(failed as u64, "failure")),
+    }
+}
+
+/// Says why a name is of no rule that can be tested.
+fn is_tested(rulebook: &Rulebook, name: &str) -> anyhow::Result<()> {
+    let Rulebook { detections, rules, dataless, .. } = rulebook;
+    if let Some(rule) = dataless.get(name) {
+        anyhow::bail!(
+            "rule `{name}` is without data, so it cannot be tested: {}",
+            rule.lacks.join("; ")
+        );
+    }
+    if rules.contains_key(name) || detections.contains_key(name) {
+        return Ok(());
+    }
+    let names: Vec<&str> = rules.keys().chain(detections.keys()).map(String::as_str).collect();
+    let more = match meant(name, &names) {
+        none if none.is_empty() => ": `signinel rules list` shows the names".to_owned(),
+        meant => meant,
+    };
+    anyhow::bail!("no rule is named `{name}`{more}")
 }

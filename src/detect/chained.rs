@@ -2,17 +2,17 @@
 //! it was detected. What they find is a function of the findings that stand, and so of the events.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
 use super::amend::apply;
-use super::fields::Field;
+use super::fields::{Field, tuple};
 use super::kinds::{Kind, Occurrence, Role, Which};
 use super::pass::Found;
 use super::replay::compare;
 use super::rule::Rule;
-use super::rulebook::{RuleFault, Rulebook};
+use super::rulebook::Rulebook;
 use super::stage::Detector;
 use crate::model::{Draft, EventId};
 use crate::store::counted::{self, CountedFinding};
@@ -25,11 +25,11 @@ pub(super) fn link(
     book: &mut Rulebook,
     files: &BTreeMap<&str, &Path>,
     generated: &[String],
-) -> Vec<RuleFault> {
+) -> Vec<(PathBuf, String)> {
     let mut faults = Vec::new();
     let mut fault = |rule: &str, sentence: String| {
         let file = files.get(rule).copied().unwrap_or(Path::new(rule)).to_path_buf();
-        faults.push(RuleFault { file, sentence });
+        faults.push((file, sentence));
     };
     let is_counted = |name: &String| files.contains_key(name.as_str());
     let chained: Vec<Rule> =
@@ -47,7 +47,9 @@ pub(super) fn link(
         depths.into_iter().map(|(name, depth)| (name.to_owned(), depth)).collect();
     for rule in &chained {
         if depths[&rule.name] > chained.len() {
-            fault(&rule.name, "counts findings that rest on its own, in a circle".to_owned());
+            let sentence =
+                "`rules` counts findings that rest on its own, in a circle: take one out";
+            fault(&rule.name, sentence.to_owned());
         }
         for sentence in misfits(rule, book, is_counted) {
             fault(&rule.name, sentence);
@@ -88,7 +90,8 @@ fn misfits(rule: &Rule, book: &Rulebook, is_counted: impl Fn(&String) -> bool) -
     }
     for (place, name) in rule.counted.iter().enumerate() {
         let Some(inner) = book.rules.get(name) else { continue };
-        let wanted = rule.group_by.iter().map(|key| key.of(place)).chain(rule.value);
+        let wanted =
+            rule.group_by.iter().map(|key| key.of(place)).chain(rule.values.iter().copied());
         for field in wanted.filter(|field| place_of(inner, *field).is_none()) {
             let field = field.name();
             sentences.push(format!(
@@ -235,7 +238,9 @@ impl Detector {
         let names: Vec<&str> = outer_rule.group_by.iter().map(|key| key.name.as_str()).collect();
         let identity_id = self.matcher.is_by_identity(outer).then_some(group.identity_id).flatten();
         let key = format!("{}\n{}", names.join(","), texts.join("\n"));
-        let counted = outer_rule.value.and_then(value).unwrap_or_default().to_owned();
+        let counted: Option<Vec<&str>> =
+            outer_rule.values.iter().map(|field| value(*field)).collect();
+        let counted = tuple(&counted.unwrap_or_default());
         Some((NewGroup { key, identity_id }, counted))
     }
 

@@ -2,6 +2,7 @@
 //! seen by then. It asks the engine and the folds that find, never a copy of them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use rsigma_eval::{Engine, explain_rule};
@@ -191,8 +192,8 @@ impl Asked {
         let detections = rule.references().filter_map(|name| book.detections.get(name));
         collection.rules.extend(detections.map(|detection| detection.rule.clone()));
         engine.add_collection(&collection).map_err(|error| {
-            let file = rule.name.clone().into();
-            ExplainError::Rules(vec![RuleFault { file, sentence: error.to_string() }])
+            let file = Path::new(&rule.name);
+            ExplainError::Rules(vec![RuleFault::of(file, error.to_string())])
         })?;
         Ok(Self { rule, matcher, engine })
     }

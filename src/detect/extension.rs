@@ -3,6 +3,10 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
+use yaml_serde::{Mapping, Value};
+
+use super::document::Slip;
+use super::trial;
 
 /// What is under `signinel:` in a rule file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -41,6 +45,9 @@ pub struct Extension {
     pub first_steps: Vec<String>,
     pub unknown: Vec<String>,
     pub tests: Vec<RuleTest>,
+    /// The keys that the file has, whatever they say.
+    #[serde(skip)]
+    pub keys: Vec<String>,
 }
 
 /// The kinds that Sigma has not.
@@ -81,17 +88,67 @@ pub struct RuleTest {
     pub finds: Option<usize>,
     pub matches: Option<bool>,
     /// Fields by name, and `at`, `repeat`, `every`; see `rules/README.md`.
-    pub events: Vec<HashMap<String, yaml_serde::Value>>,
+    pub events: Vec<HashMap<String, Value>>,
+    /// Some of its events happened before others that arrived earlier.
+    #[serde(default)]
+    pub late: bool,
+    /// Fields that some of its events have no value for, or one that nobody knows.
+    #[serde(default)]
+    pub unknown: Vec<String>,
 }
 
-/// The extension of a rule; the sentence says what is wrong with it.
-pub(super) fn extension(
-    attributes: &HashMap<String, yaml_serde::Value>,
-) -> Result<Extension, String> {
-    match attributes.get("signinel") {
-        None => Ok(Extension::default()),
-        Some(value) => {
-            yaml_serde::from_value(value.clone()).map_err(|error| format!("`signinel`: {error}"))
+/// The extension of a rule, and all that is wrong with it; what is wrong is left out.
+pub(super) fn extension(attributes: &HashMap<String, Value>) -> (Extension, Vec<Slip>) {
+    let mut slips = Vec::new();
+    let Some(value) = attributes.get("signinel") else { return (Extension::default(), slips) };
+    let Some(map) = value.as_mapping() else {
+        slips.push(Slip::at(
+            &["signinel"],
+            "`signinel` is no list of keys: write `category:`, `why:` and others below it",
+        ));
+        return (Extension::default(), slips);
+    };
+    let mut sound = Mapping::new();
+    for (key, value) in map {
+        let name = key.as_str().unwrap_or_default();
+        let value = match value {
+            Value::Sequence(tests) if name == "tests" => sound_tests(tests, &mut slips),
+            value => value.clone(),
+        };
+        let one: Mapping = [(key.clone(), value)].into_iter().collect();
+        match yaml_serde::from_value::<Extension>(one.clone().into()) {
+            Ok(_) => sound.extend(one),
+            Err(error) => slips.push(Slip::at(&["signinel", name], sentence(name, &error))),
         }
     }
+    let keys = sound.keys().filter_map(Value::as_str).map(str::to_owned).collect();
+    let extension = yaml_serde::from_value::<Extension>(sound.into()).unwrap_or_default();
+    (Extension { keys, ..extension }, slips)
+}
+
+/// The tests that can be read.
+fn sound_tests(tests: &[Value], slips: &mut Vec<Slip>) -> Value {
+    let mut sound = Vec::new();
+    for (number, test) in tests.iter().enumerate() {
+        match yaml_serde::from_value::<RuleTest>(test.clone()) {
+            Ok(read) => {
+                slips.extend(trial::slips(number, &read));
+                sound.push(test.clone());
+            }
+            Err(error) => slips.push(Slip::at(
+                &["signinel", "tests", &number.to_string()],
+                format!("test {}: {error}; `rules/README.md` shows how one is written", number + 1),
+            )),
+        }
+    }
+    Value::Sequence(sound)
+}
+
+fn sentence(name: &str, error: &yaml_serde::Error) -> String {
+    let error = error.to_string();
+    if error.starts_with("unknown field") {
+        return format!("`signinel.{name}` is no key: `rules/README.md` lists those there are");
+    }
+    let error = error.strip_prefix(&format!("{name}: ")).unwrap_or(&error);
+    format!("`signinel.{name}`: {error}; `rules/README.md` says what it takes")
 }

@@ -198,6 +198,15 @@ impl Field {
     }
 }
 
+/// Values that count together, as one; empty where one of them is absent.
+#[must_use]
+pub(super) fn tuple(values: &[impl AsRef<str>]) -> String {
+    if values.iter().any(|value| value.as_ref().is_empty()) {
+        return String::new();
+    }
+    values.iter().map(AsRef::as_ref).collect::<Vec<_>>().join("\n")
+}
+
 /// Where the values of a sign-in stand in records, from without to within.
 const PATHS: [&str; 3] = ["azure.signinlogs.", "SigninLogs.", "properties."];
 

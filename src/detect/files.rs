@@ -20,22 +20,23 @@ pub(super) fn embedded_files() -> Vec<RuleFile> {
     files
 }
 
+/// Whether a rule of this name is in the binary.
+pub(super) fn is_shipped(name: &str) -> bool {
+    embedded_files().iter().any(|(path, _)| path.file_stem().is_some_and(|stem| stem == name))
+}
+
 /// The texts of the rule files of a folder and the folders in it, in order, and which cannot be read.
 pub(super) fn rule_files(folder: &Path) -> Result<(Vec<RuleFile>, Vec<RuleFault>), Vec<RuleFault>> {
     let mut files = Vec::new();
     let mut faults = Vec::new();
     below(folder, &mut files, &mut faults).map_err(|error| {
-        vec![RuleFault {
-            file: folder.to_path_buf(),
-            sentence: format!("cannot be read: {error}; name a folder of rule files"),
-        }]
+        vec![RuleFault::of(folder, format!("cannot be read: {error}; name a folder of rule files"))]
     })?;
     if files.is_empty() && faults.is_empty() {
-        faults.push(RuleFault {
-            file: folder.to_path_buf(),
-            sentence: "holds no rule file (.yml or .yaml), so nothing would ever be found"
-                .to_owned(),
-        });
+        faults.push(RuleFault::of(
+            folder,
+            "holds no rule file (.yml or .yaml), so nothing would ever be found; name a folder that does",
+        ));
     }
     files.sort();
     Ok((files, faults))
@@ -67,7 +68,8 @@ fn below(
             Ok(())
         };
         if let Err(error) = read {
-            faults.push(RuleFault { file: path, sentence: format!("cannot be read: {error}") });
+            let sentence = format!("cannot be read: {error}; let this program read it, as UTF-8");
+            faults.push(RuleFault::of(&path, sentence));
         }
     }
     Ok(())

@@ -8,9 +8,6 @@ use super::matching::{Hit, Matcher};
 use crate::store::findings::{self, NewGroup};
 use crate::store::{EventRow, Names, StoreError, Writing};
 
-/// Groups remembered; past that they are asked for again.
-const REMEMBERED_AT_MOST: usize = 200_000;
-
 /// What of an event decides its group under a rule.
 type Deciding = (usize, usize, [i64; 6]);
 
@@ -83,8 +80,8 @@ impl Groups {
     }
 
     /// Forgets all when there are too many; gives how many.
-    pub(super) fn bound(&mut self) -> u64 {
-        if self.by_event.len() <= REMEMBERED_AT_MOST {
+    pub(super) fn bound(&mut self, remembered: usize) -> u64 {
+        if self.by_event.len() <= remembered {
             return 0;
         }
         let forgotten = self.by_event.len() as u64;

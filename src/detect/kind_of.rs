@@ -12,141 +12,213 @@ use super::kinds::{
 
 pub(super) const SECOND: i64 = 1_000_000;
 
-/// The kind of a correlation; the sentence says why it has none.
-pub(super) fn kind(rule: &CorrelationRule, extension: &Extension) -> Result<Kind, String> {
-    let timespan = i64::try_from(rule.timespan.seconds)
-        .ok()
-        .and_then(|seconds| seconds.checked_mul(SECOND))
-        .filter(|timespan| *timespan > 0)
-        .ok_or("`timespan` must be longer than nothing")?;
+/// The kind of a correlation; `faults` says all that keeps it from having one.
+pub(super) fn kind(
+    rule: &CorrelationRule,
+    extension: &Extension,
+    faults: &mut Vec<String>,
+) -> Option<Kind> {
+    let before = faults.len();
+    let kind = made(&mut Making { rule, extension, faults });
+    // What stood in for a number that is missing is no kind.
+    kind.filter(|_| faults.len() == before)
+}
+
+/// A kind in the making, with what is wrong so far.
+struct Making<'r> {
+    rule: &'r CorrelationRule,
+    extension: &'r Extension,
+    faults: &'r mut Vec<String>,
+}
+
+fn made(making: &mut Making<'_>) -> Option<Kind> {
+    let timespan = making.timespan();
+    let (rule, extension) = (making.rule, making.extension);
     if extension.kind.is_none()
         && matches!(
             rule.correlation_type,
             CorrelationType::Temporal | CorrelationType::TemporalOrdered
         )
     {
-        return temporal(rule, timespan);
+        return temporal(rule, timespan).map_err(|fault| making.faults.push(fault)).ok();
     }
     let CorrelationCondition::Threshold { predicates, percentile, .. } = &rule.condition else {
-        return Err("`condition` must compare a count, such as `gte: 10`".to_owned());
+        return making.fault("`condition` must compare a count, such as `gte: 10`");
     };
     let condition = Condition(predicates.clone());
     if let Some(ours) = extension.kind {
-        return own(ours, extension, timespan, condition);
+        return Some(making.own(ours, timespan, condition));
     }
     let statistic = |statistic| {
         let condition = condition.clone();
-        Ok(Kind::ValueStatistic(ValueStatistic { timespan, condition, statistic }))
+        Some(Kind::ValueStatistic(ValueStatistic { timespan, condition, statistic }))
     };
     match rule.correlation_type {
-        CorrelationType::EventCount => Ok(Kind::EventCount(EventCount { timespan, condition })),
-        CorrelationType::ValueCount => Ok(Kind::ValueCount(ValueCount { timespan, condition })),
+        CorrelationType::EventCount => Some(Kind::EventCount(EventCount { timespan, condition })),
+        CorrelationType::ValueCount => Some(Kind::ValueCount(ValueCount { timespan, condition })),
         CorrelationType::ValueSum => statistic(Statistic::Sum),
         CorrelationType::ValueAvg => statistic(Statistic::Average),
         CorrelationType::ValueMedian => statistic(Statistic::Median),
         CorrelationType::ValuePercentile => match percentile.unwrap_or(50) {
             percent @ 0..=100 => statistic(Statistic::Percentile(percent)),
-            other => Err(format!("`condition.percentile: {other}` is not from 0 to 100")),
+            other => making.fault(format!("`condition.percentile: {other}` is not from 0 to 100")),
         },
-        other => Err(format!("`type: {}` is not evaluated yet", other.as_str())),
+        other => making.fault(format!("`type: {}` is not evaluated yet", other.as_str())),
     }
 }
 
-/// A kind that Sigma has not.
-fn own(
-    kind: ExtensionKind,
-    extension: &Extension,
-    timespan: i64,
-    condition: Condition,
-) -> Result<Kind, String> {
-    let least = |whose| at_least(&condition.0, whose);
-    let learn_for = span("learn_for", extension.learn_for.as_ref())?.unwrap_or(0);
-    let learn_events = extension.learn_events;
-    Ok(match kind {
-        ExtensionKind::Streak => Kind::Streak(Streak {
-            length: least("a streak")?,
-            at_least: span("at_least", extension.at_least.as_ref())?.unwrap_or(0),
-        }),
-        ExtensionKind::FirstSeen => Kind::FirstSeen(FirstSeen {
+impl Making<'_> {
+    fn fault<T>(&mut self, sentence: impl Into<String>) -> Option<T> {
+        self.faults.push(sentence.into());
+        None
+    }
+
+    fn timespan(&mut self) -> i64 {
+        i64::try_from(self.rule.timespan.seconds)
+            .ok()
+            .and_then(|seconds| seconds.checked_mul(SECOND))
+            .filter(|timespan| *timespan > 0)
+            .or_else(|| self.fault("`timespan` must be longer than nothing: write `10m`"))
+            .unwrap_or(SECOND)
+    }
+
+    /// A kind that Sigma has not.
+    fn own(&mut self, kind: ExtensionKind, timespan: i64, condition: Condition) -> Kind {
+        let learn_events = self.extension.learn_events;
+        match kind {
+            ExtensionKind::Streak => Kind::Streak(Streak {
+                length: self.least(&condition, "a streak"),
+                at_least: self.at_least().unwrap_or(0),
+            }),
+            ExtensionKind::FirstSeen => Kind::FirstSeen(FirstSeen {
+                timespan,
+                learn_for: self.learn_for(),
+                learn_events,
+                known_at_most: self.extension.known_at_most.unwrap_or(FirstSeen::VALUES_AT_MOST),
+                least: self.least(&condition, "`first_seen`"),
+                at_least: self.at_least().unwrap_or(0),
+            }),
+            ExtensionKind::Newcomer => {
+                Kind::Newcomer(Newcomer { timespan, least: self.least(&condition, "`newcomer`") })
+            }
+            ExtensionKind::Awakening => Kind::Awakening(Awakening {
+                timespan,
+                at_least: self
+                    .at_least()
+                    .or_else(|| {
+                        self.fault(missing("at_least", "how long a silence is one, as in `30d`"))
+                    })
+                    .unwrap_or(0),
+                factor: self.factor(),
+                learn_events: learn_events.max(1),
+            }),
+            ExtensionKind::Rhythm => Kind::Rhythm(Rhythm {
+                timespan,
+                least: self.least(&condition, "`rhythm`"),
+                learn_for: self.learn_for(),
+                learn_events,
+            }),
+            ExtensionKind::Ratio => self.ratio(timespan, condition),
+            ExtensionKind::Absence => self.absence(timespan),
+            ExtensionKind::Baseline => self.baseline(timespan, &condition),
+        }
+    }
+
+    fn ratio(&mut self, timespan: i64, condition: Condition) -> Kind {
+        let Extension { of, percent, turns, .. } = self.extension;
+        if of.is_empty() {
+            self.faults.push(
+                "`of` is missing: list the rules of the whole that a share is found of".to_owned(),
+            );
+        }
+        if !(1..=100).contains(percent) {
+            self.faults.push(format!("`percent: {percent}` is not from 1 to 100"));
+        }
+        Kind::Ratio(Ratio { timespan, condition, percent: *percent, turns: *turns })
+    }
+
+    fn absence(&mut self, timespan: i64) -> Kind {
+        let at_least = self.at_least().unwrap_or(0);
+        let at_most = self.span("at_most", self.extension.at_most.as_ref());
+        let most = at_most.unwrap_or(timespan);
+        if most < at_least {
+            let key = if at_most.is_some() { "at_most" } else { "timespan" };
+            self.faults.push(format!("`{key}` is less than `at_least`: make it longer"));
+        }
+        Kind::Absence(Absence {
             timespan,
-            learn_for,
-            learn_events,
-            known_at_most: extension.known_at_most.unwrap_or(FirstSeen::VALUES_AT_MOST),
-            least: least("`first_seen`")?,
-            at_least: span("at_least", extension.at_least.as_ref())?.unwrap_or(0),
-        }),
-        ExtensionKind::Newcomer => {
-            Kind::Newcomer(Newcomer { timespan, least: least("`newcomer`")? })
+            factor: self.factor(),
+            at_least,
+            at_most: most,
+            learn_for: self.learn_for(),
+            learn_events: self.extension.learn_events,
+        })
+    }
+
+    fn baseline(&mut self, timespan: i64, condition: &Condition) -> Kind {
+        const AN_HOUR: i64 = 3_600 * SECOND;
+        let weeks = timespan / (WEEK * AN_HOUR);
+        let learn_for = self.learn_for();
+        if learn_for < WEEK * AN_HOUR {
+            self.faults.push("`learn_for` of a baseline is a week at least: write `7d`".to_owned());
         }
-        ExtensionKind::Awakening => Kind::Awakening(Awakening {
-            timespan,
-            at_least: span("at_least", extension.at_least.as_ref())?
-                .ok_or("`at_least` is missing: how long a silence is one")?,
-            factor: factor(extension)?,
-            learn_events: learn_events.max(1),
-        }),
-        ExtensionKind::Rhythm => {
-            Kind::Rhythm(Rhythm { timespan, least: least("`rhythm`")?, learn_for, learn_events })
+        if weeks * WEEK * AN_HOUR < learn_for || weeks > 52 {
+            self.faults.push(
+                "`timespan` of a baseline is as many weeks as `learn_for` or more, up to a year: \
+                 write `4w`"
+                    .to_owned(),
+            );
         }
-        ExtensionKind::Ratio => return ratio(extension, timespan, condition),
-        ExtensionKind::Absence => return absence(extension, timespan),
-        ExtensionKind::Baseline => return baseline(extension, timespan, least("a baseline")?),
-    })
-}
-
-fn ratio(extension: &Extension, timespan: i64, condition: Condition) -> Result<Kind, String> {
-    if extension.of.is_empty() {
-        return Err(
-            "`of` is missing: list the rules of the whole that a share is found of".to_owned()
-        );
-    }
-    match extension.percent {
-        percent @ 1..=100 => {
-            Ok(Kind::Ratio(Ratio { timespan, condition, percent, turns: extension.turns }))
+        let rare = self.extension.rare;
+        if rare == 0 {
+            self.faults
+                .push(missing("rare", "of how many hours at most one was as busy, as in 200"));
         }
-        other => Err(format!("`percent: {other}` is not from 1 to 100")),
+        let factor = u64::try_from(self.factor()).unwrap_or(1);
+        let minimum = self.least(condition, "a baseline");
+        Kind::Baseline(Baseline { weeks, minimum, factor, rare, learn_for })
+    }
+
+    fn factor(&mut self) -> i64 {
+        i64::try_from(self.extension.factor)
+            .ok()
+            .filter(|factor| *factor > 0)
+            .or_else(|| {
+                self.fault(missing("factor", "how many times the usual is too much, as in 3"))
+            })
+            .unwrap_or(1)
+    }
+
+    fn learn_for(&mut self) -> i64 {
+        self.span("learn_for", self.extension.learn_for.as_ref()).unwrap_or(0)
+    }
+
+    fn at_least(&mut self) -> Option<i64> {
+        self.span("at_least", self.extension.at_least.as_ref())
+    }
+
+    /// The number of a condition that is `gte` alone.
+    fn least(&mut self, condition: &Condition, whose: &str) -> u64 {
+        match condition.0[..] {
+            [(ConditionOperator::Gte, number)] if number > 0 => number,
+            _ => self
+                .fault(format!("`condition` of {whose} is `gte` and a number above 0"))
+                .unwrap_or(1),
+        }
+    }
+
+    /// A span of time in microseconds.
+    fn span(&mut self, key: &str, text: Option<&String>) -> Option<i64> {
+        let text = text?;
+        humantime::parse_duration(text)
+            .ok()
+            .and_then(|duration| i64::try_from(duration.as_micros()).ok())
+            .or_else(|| self.fault(format!("`{key}: {text}` is not a span of time: write \"7d\"")))
     }
 }
 
-fn absence(extension: &Extension, timespan: i64) -> Result<Kind, String> {
-    let at_least = span("at_least", extension.at_least.as_ref())?.unwrap_or(0);
-    let at_most = span("at_most", extension.at_most.as_ref())?.unwrap_or(timespan);
-    if at_most < at_least {
-        return Err("`at_most` is less than `at_least`".to_owned());
-    }
-    Ok(Kind::Absence(Absence {
-        timespan,
-        factor: factor(extension)?,
-        at_least,
-        at_most,
-        learn_for: span("learn_for", extension.learn_for.as_ref())?.unwrap_or(0),
-        learn_events: extension.learn_events,
-    }))
-}
-
-fn baseline(extension: &Extension, timespan: i64, minimum: u64) -> Result<Kind, String> {
-    const AN_HOUR: i64 = 3_600 * SECOND;
-    let weeks = timespan / (WEEK * AN_HOUR);
-    let learn_for = span("learn_for", extension.learn_for.as_ref())?.unwrap_or(0);
-    if learn_for < WEEK * AN_HOUR || weeks * WEEK * AN_HOUR < learn_for || weeks > 52 {
-        return Err(
-            "a baseline's `learn_for` is a week at least, and its `timespan` that many weeks or \
-                    more, up to a year"
-                .to_owned(),
-        );
-    }
-    if extension.rare == 0 {
-        return Err("`rare` is missing: of how many hours at most one was as busy".to_owned());
-    }
-    let factor = u64::try_from(factor(extension)?).unwrap_or(1);
-    Ok(Kind::Baseline(Baseline { weeks, minimum, factor, rare: extension.rare, learn_for }))
-}
-
-fn factor(extension: &Extension) -> Result<i64, String> {
-    i64::try_from(extension.factor)
-        .ok()
-        .filter(|factor| *factor > 0)
-        .ok_or_else(|| "`factor` is missing: how many times the usual is too much".to_owned())
+fn missing(key: &str, what: &str) -> String {
+    format!("`{key}` is missing: {what}")
 }
 
 fn temporal(rule: &CorrelationRule, timespan: i64) -> Result<Kind, String> {
@@ -199,24 +271,6 @@ fn needs(expression: &ConditionExpr, rules: &[String]) -> Result<Needs, String> 
             Err("`condition` of `temporal` names rules with `and`, `or`, `not`".to_owned())
         }
     }
-}
-
-/// The number of a condition that is `gte` alone.
-fn at_least(predicates: &[(ConditionOperator, u64)], whose: &str) -> Result<u64, String> {
-    match predicates {
-        [(ConditionOperator::Gte, number)] if *number > 0 => Ok(*number),
-        _ => Err(format!("{whose}'s `condition` is `gte` and a number above 0")),
-    }
-}
-
-/// A span of time in microseconds.
-fn span(key: &str, text: Option<&String>) -> Result<Option<i64>, String> {
-    let Some(text) = text else { return Ok(None) };
-    humantime::parse_duration(text)
-        .ok()
-        .and_then(|duration| i64::try_from(duration.as_micros()).ok())
-        .map(Some)
-        .ok_or_else(|| format!("`{key}: {text}` is not a span of time: write \"7d\""))
 }
 
 #[cfg(test)]
@@ -358,11 +412,14 @@ mod tests {
             of("kind: baseline, factor: 2, rare: 9, learn_for: 6d").contains("a week at least")
         );
         assert!(
-            of("kind: baseline, factor: 2, rare: 9, learn_for: 5w").contains("that many weeks")
+            of("kind: baseline, factor: 2, rare: 9, learn_for: 5w").contains("as many weeks as")
         );
         assert!(of("kind: baseline, factor: 2, learn_for: 7d").contains("`rare` is missing"));
         assert_eq!(of("kind: baseline, factor: 2, rare: 9, learn_for: 7d"), "");
-        assert!(of("inherits: true").contains("is for what is learnt"));
+        assert!(
+            of("inherits: true")
+                .contains("`inherits` is for `kind: first_seen`, `baseline`, `rhythm` only")
+        );
         assert!(of("known_at_most: 3").contains("is for `kind: first_seen` only"));
         let busy = "kind: baseline, factor: 2, rare: 9, learn_for: 7d, inherits: true";
         assert_eq!(of(busy), "");
@@ -381,7 +438,8 @@ mod tests {
             let one = (PathBuf::from("one.yml"), DETECTION.to_owned());
             Rulebook::read(&[&files[..], &[one]].concat()).map_err(|faults| faults.len())
         };
-        assert!(read([of("cause", "symptom, taken_away"), of("symptom", "")]).is_ok());
+        assert!(read([of("cause", "symptom"), of("symptom", "")]).is_ok());
+        assert_eq!(read([of("cause", "symptom, taken_away"), of("symptom", "")]).unwrap_err(), 1);
         assert_eq!(read([of("cause", "symptom"), of("symptom", "cause")]).unwrap_err(), 2);
     }
 }

@@ -3,13 +3,14 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use rsigma_eval::Engine;
 use rsigma_parser::SigmaCollection;
 
-use super::fields::{CodeClass, Field, Part, Parts, Seen};
+use super::fields::{CodeClass, Field, Part, Parts, Seen, tuple};
 use super::kinds::{Kind, Occurrence, Role, Which};
 use super::rule::Rule;
 use super::rulebook::{RuleFault, Rulebook};
@@ -101,16 +102,10 @@ impl Matcher {
                 engine
                     .add_collection(&collection)
                     .map_err(|error| {
-                        faults.push(RuleFault {
-                            file: collection
-                                .rules
-                                .iter()
-                                .filter_map(|rule| rule.id.clone())
-                                .collect::<Vec<_>>()
-                                .join(", ")
-                                .into(),
-                            sentence: error.to_string(),
-                        });
+                        // Each was compiled when it was read, so this is of several together.
+                        let names = collection.rules.iter().filter_map(|rule| rule.id.clone());
+                        let file = names.collect::<Vec<_>>().join(", ");
+                        faults.push(RuleFault::of(Path::new(&file), error.to_string()));
                     })
                     .ok()?;
                 Some(Ward { parts, engine, meanings, verdicts: HashMap::default() })
@@ -121,7 +116,7 @@ impl Matcher {
         }
         let group_parts: Vec<Vec<Parts>> = rules.iter().map(groupings).collect();
         let wards: Vec<Ward> = wards;
-        let values = rules.iter().filter_map(|rule| rule.value).map(Field::part);
+        let values = rules.iter().flat_map(|rule| &rule.values).map(|field| field.part());
         let read = wards.iter().map(|ward| ward.parts).chain(group_parts.iter().flatten().copied());
         let reads_own = values.fold(Parts::default(), Parts::with).has(Part::Own)
             || read.into_iter().any(|parts| parts.has(Part::Own));
@@ -217,19 +212,23 @@ impl Matcher {
         self.rules[rule].is_by_identity()
     }
 
-    /// The value of the rule's field, for kinds that have one; empty where absent. For kinds with deadlines, the
+    /// The value of the rule's fields, for kinds that have such; empty where one is absent. For kinds with deadlines, the
     /// feed that the event came by.
     pub(super) fn value<'e>(&self, hit: Hit, row: &'e EventRow, names: &'e Names) -> Cow<'e, str> {
         let rule = &self.rules[hit.rule];
         // The class of a code is not a value that rules count.
         let seen = || Seen::new(row, names, CodeClass { class: "", known: true });
-        let value = match (&rule.kind, rule.value) {
+        let value = match (&rule.kind, &rule.values[..]) {
             (Kind::Absence(_), _) => seen().map(|seen| {
                 let (identity, facet) = (&seen.identity.identity, seen.facet);
                 Cow::Owned(format!("{}\n{}", identity.tenant_id, facet.sign_in_type))
             }),
-            (_, Some(field)) => seen().map(|seen| field.text(&seen)),
-            (_, None) => None,
+            (_, []) => None,
+            (_, [field]) => seen().map(|seen| field.text(&seen)),
+            (_, fields) => seen().map(|seen| {
+                let values: Vec<_> = fields.iter().map(|field| field.text(&seen)).collect();
+                Cow::Owned(tuple(&values))
+            }),
         };
         value.unwrap_or(Cow::Borrowed(""))
     }

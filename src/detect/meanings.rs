@@ -10,9 +10,6 @@ use super::kinds::{Role, Which};
 use super::matching::{Hit, Matcher};
 use crate::store::{EventRow, Names, StoreError, Writing};
 
-/// Meanings remembered; past that they are found again.
-const REMEMBERED_AT_MOST: usize = 200_000;
-
 /// One rule that an event is of, and what its fold needs to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Meaning {
@@ -151,9 +148,9 @@ impl Meanings {
     }
 
     /// Forgets all when there are too many; gives how many.
-    pub(super) fn bound(&mut self) -> u64 {
+    pub(super) fn bound(&mut self, remembered: usize) -> u64 {
         let most = self.alike.len().max(self.values.len()).max(self.pairs.len());
-        if most <= REMEMBERED_AT_MOST {
+        if most <= remembered {
             return 0;
         }
         *self = Self::default();

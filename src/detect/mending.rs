@@ -36,15 +36,12 @@ impl RuleFiles {
             put_back(&mut now, &self.good, &fault.file);
         }
         let made = loop {
-            let tried = match made(&now, codes) {
+            let found = match made(&now, codes) {
                 Ok(made) => break Some(made),
-                Err(tried) => tried,
+                Err(found) => found,
             };
             let before = now.clone();
-            match tried {
-                Broken::Files(found) => self.leave_out(&mut now, found, &mut faults),
-                Broken::Somewhere(found) => self.search(&mut now, codes, &found, &mut faults),
-            }
+            self.leave_out(&mut now, found, &mut faults);
             if now == before {
                 // What refers to a file that is gone is as it was; so the file has to be there, too.
                 for (path, text) in &self.good {
@@ -63,62 +60,20 @@ impl RuleFiles {
     /// Makes files with faults what they were, and keeps the first reading of what is wrong with each.
     fn leave_out(&self, now: &mut Texts, found: Vec<RuleFault>, faults: &mut Vec<RuleFault>) {
         let known: Vec<PathBuf> = faults.iter().map(|fault| fault.file.clone()).collect();
-        let before = now.clone();
         for fault in found {
             put_back(now, &self.good, &fault.file);
             if !known.contains(&fault.file) {
-                faults.push(placed(fault, &before));
-            }
-        }
-    }
-
-    /// Looks for the edited files that cannot be compiled, each beside those that were good.
-    fn search(
-        &self,
-        now: &mut Texts,
-        codes: &CodeClasses,
-        found: &[RuleFault],
-        faults: &mut Vec<RuleFault>,
-    ) {
-        let is_edited = |path: &PathBuf, text: &String| self.good.get(path) != Some(text);
-        let edited: Vec<(PathBuf, String)> = now
-            .iter()
-            .filter(|(path, text)| is_edited(path, text))
-            .map(|(path, text)| (path.clone(), text.clone()))
-            .collect();
-        let mut is_found = false;
-        for (path, text) in &edited {
-            let mut alone = self.good.clone();
-            alone.insert(path.clone(), text.clone());
-            if let Err(Broken::Somewhere(broken)) = made(&alone, codes) {
-                is_found = true;
-                put_back(now, &self.good, path);
-                let sentence = broken.first().map_or_else(String::new, |it| it.sentence.clone());
-                let fault = RuleFault { file: path.clone(), sentence };
-                faults.push(placed(fault, &alone));
-            }
-        }
-        if !is_found {
-            faults.extend_from_slice(found);
-            for (path, _) in edited {
-                put_back(now, &self.good, &path);
+                faults.push(fault);
             }
         }
     }
 }
 
-enum Broken {
-    /// The faults name the files that they are in.
-    Files(Vec<RuleFault>),
-    /// They are of several files together.
-    Somewhere(Vec<RuleFault>),
-}
-
-fn made(texts: &Texts, codes: &CodeClasses) -> Result<(Rulebook, Matcher), Broken> {
+fn made(texts: &Texts, codes: &CodeClasses) -> Result<(Rulebook, Matcher), Vec<RuleFault>> {
     let files: Vec<(PathBuf, String)> =
         texts.iter().map(|(path, text)| (path.clone(), text.clone())).collect();
-    let book = Rulebook::read(&files).map_err(Broken::Files)?;
-    let matcher = Matcher::new(&book, codes.clone()).map_err(Broken::Somewhere)?;
+    let book = Rulebook::read(&files)?;
+    let matcher = Matcher::new(&book, codes.clone())?;
     Ok((book, matcher))
 }
 
@@ -128,27 +83,6 @@ fn put_back(now: &mut Texts, good: &Texts, path: &Path) {
         Some(text) => now.insert(path.to_path_buf(), text.clone()),
         None => now.remove(path),
     };
-}
-
-/// The same fault with its line, where the sentence does not say it and names a word that stands on one.
-fn placed(fault: RuleFault, texts: &Texts) -> RuleFault {
-    if fault.sentence.contains(" line ") {
-        return fault;
-    }
-    let named = fault.sentence.split('`').skip(1).step_by(2);
-    let line = texts.get(&fault.file).and_then(|text| {
-        named
-            .filter_map(|word| word.split(['.', ':']).rfind(|part| !part.is_empty()))
-            .filter_map(|word| text.lines().position(|line| line.contains(word.trim())))
-            .max()
-    });
-    match line {
-        Some(line) => RuleFault {
-            sentence: format!("line {}: {}", line + 1, fault.sentence),
-            file: fault.file,
-        },
-        None => fault,
-    }
 }
 
 #[cfg(test)]
@@ -198,7 +132,7 @@ mod tests {
         let (rules, faults) = folder.read();
         assert_eq!(rules.len(), 2);
         assert_eq!(rules[0], before[0]);
-        assert!(faults[0].starts_with("many.yml: ") && faults[0].contains(" line "), "{faults:?}");
+        assert!(faults[0].contains(": is no YAML: "), "{faults:?}");
         folder.write("many.yml", &COUNT.replace("gte: 3", "gte: 4"));
         let (rules, faults) = folder.read();
         assert_eq!(faults, Vec::<String>::new());
@@ -215,7 +149,8 @@ mod tests {
         assert_eq!(
             faults,
             [
-                "many.yml: line 4: refers to `one`, and there is no such detection rule or correlation"
+                "many.yml:4: refers to `one`, and there is no such detection rule or correlation: write its \
+                 name, or bring its file"
             ]
         );
     }
@@ -231,7 +166,7 @@ mod tests {
         );
         let (rules, faults) = folder.read();
         assert_eq!(rules.len(), 2, "{rules:?}");
-        assert!(faults[0].starts_with("three.yml: "), "{faults:?}");
+        assert!(faults[0].starts_with("three.yml:6: "), "{faults:?}");
         assert_eq!(faults.len(), 1);
     }
 

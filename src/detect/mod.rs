@@ -7,6 +7,7 @@
 mod amend;
 mod chained;
 mod data;
+mod document;
 mod explain;
 mod extension;
 mod feeds;
@@ -21,6 +22,9 @@ mod matching;
 mod meanings;
 mod mending;
 mod pass;
+mod pieces;
+mod places;
+mod reading;
 mod replay;
 mod rule;
 mod rulebook;

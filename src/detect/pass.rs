@@ -10,11 +10,13 @@ pub struct Pace {
     pub page: i64,
     /// Events folded before a checkpoint is worth a row of its own: a late event goes back no further.
     pub spacing: i64,
+    /// Groups, meanings and folds remembered between transactions; past that they are read again.
+    pub remembered: usize,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { chunk: 200_000, page: 5_000, spacing: 256 }
+        Self { chunk: 200_000, page: 5_000, spacing: 256, remembered: 200_000 }
     }
 }
 

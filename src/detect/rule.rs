@@ -6,7 +6,7 @@ use rsigma_parser::{
 };
 
 use super::data::Dataless;
-use super::extension::{Extension, RuleTest};
+use super::extension::{Extension, ExtensionKind, RuleTest};
 use super::fields::Field;
 use super::kind_of::{SECOND, kind};
 use super::kinds::{Condition, EventCount, Kind};
@@ -83,8 +83,8 @@ pub struct Rule {
     pub group_by: Vec<GroupKey>,
     /// Whether an identity is known by what one of its name did before its own first event.
     pub inherits: bool,
-    /// The field whose values are counted, for kinds that have one.
-    pub value: Option<Field>,
+    /// The fields whose values, taken together, are counted, for kinds that have such.
+    pub values: Vec<Field>,
     /// Whether findings of several groups are of one matter where they lie near each other.
     pub across_groups: bool,
     /// Rules whose findings, of the same codes at the same time, are symptoms of what this one finds.
@@ -101,16 +101,17 @@ pub struct Rule {
     pub fingerprint: String,
 }
 
-/// A rule of a correlation. All that is wrong comes at once.
+/// A rule of a correlation. All that is wrong comes at once; nothing is said of keys for which something else stands.
 pub(super) fn correlation(
     name: &str,
     rule: &CorrelationRule,
     extension: &Extension,
+    replaced: &[&str],
 ) -> Result<Rule, Vec<String>> {
     let mut faults = Vec::new();
-    let kind = kind(rule, extension).map_err(|fault| faults.push(fault)).ok();
+    let kind = kind(rule, extension, &mut faults);
     let group_by = group_by(rule, &mut faults);
-    let value = value_field(rule, &mut faults);
+    let values = value_fields(rule, &mut faults);
     if rule.rules.is_empty() {
         faults.push(
             "`correlation.rules` is missing: list the rules whose events it counts".to_owned(),
@@ -122,7 +123,7 @@ pub(super) fn correlation(
             rule.window.as_str()
         ));
     }
-    faults.extend(misfits(kind.as_ref(), value, extension, faults.is_empty()));
+    faults.extend(misfits(rule, &values, extension));
     let is_by_identity = is_by_identity(&group_by);
     for (key, is_set) in
         [("across_groups", extension.across_groups), ("hides", !extension.hides.is_empty())]
@@ -134,13 +135,18 @@ pub(super) fn correlation(
     if extension.inherits && !is_by_identity {
         faults.push("`inherits` is for rules that are grouped by `identity`".to_owned());
     }
+    if replaced.contains(&"type") && extension.kind.is_none() {
+        // What it would be is not known, so neither is what it has or lacks.
+        faults.retain(|fault| fault.starts_with("`group-by`"));
+    }
+    faults.retain(|fault| !replaced.iter().any(|key| fault.contains(&format!("`{key}"))));
     let text = RuleText {
         tags: rule.tags.clone(),
         false_positives: rule.falsepositives.clone(),
         ..RuleText::of((&rule.title, rule.status, rule.description.as_ref()), extension)
     };
     match kind {
-        Some(kind) if faults.is_empty() => Ok(Rule {
+        Some(kind) if faults.is_empty() && replaced.is_empty() => Ok(Rule {
             name: name.to_owned(),
             level: severity(rule.level),
             category: extension.category.clone(),
@@ -151,7 +157,7 @@ pub(super) fn correlation(
             of: extension.of.clone(),
             group_by,
             inherits: extension.inherits,
-            value,
+            values,
             across_groups: extension.across_groups,
             hides: extension.hides.clone(),
             text,
@@ -165,49 +171,65 @@ pub(super) fn correlation(
     }
 }
 
-/// What is said of a kind that is not for it, or not said that it needs.
-fn misfits(
-    kind: Option<&Kind>,
-    value: Option<Field>,
-    extension: &Extension,
-    is_whole: bool,
-) -> Vec<String> {
+/// Keys under `signinel:` and the kinds that they are for.
+const OF_KINDS: [(&str, &[&str]); 13] = [
+    ("broken_by", &["streak"]),
+    ("learn_from", &["first_seen", "newcomer"]),
+    ("learn_for", &["first_seen", "absence", "baseline", "rhythm"]),
+    ("learn_events", &["first_seen", "absence", "awakening", "rhythm"]),
+    ("known_at_most", &["first_seen"]),
+    ("inherits", &["first_seen", "baseline", "rhythm"]),
+    ("of", &["ratio"]),
+    ("percent", &["ratio"]),
+    ("turns", &["ratio"]),
+    ("factor", &["absence", "awakening", "baseline"]),
+    ("rare", &["baseline"]),
+    ("at_least", &["streak", "first_seen", "absence", "awakening"]),
+    ("at_most", &["absence"]),
+];
+
+/// What is said in a correlation that is not for its kind, or not said that it needs.
+fn misfits(rule: &CorrelationRule, values: &[Field], extension: &Extension) -> Vec<String> {
+    let kind = extension.kind.map_or(rule.correlation_type.as_str(), ExtensionKind::as_str);
     let mut faults = Vec::new();
-    let Some(kind) = kind else { return faults };
-    for (key, list, is_for, whose) in [
-        ("broken_by", &extension.broken_by, matches!(kind, Kind::Streak(_)), "streak"),
-        (
-            "learn_from",
-            &extension.learn_from,
-            matches!(kind, Kind::FirstSeen(_) | Kind::Newcomer(_)),
-            "first_seen` or `newcomer",
-        ),
-        ("of", &extension.of, matches!(kind, Kind::Ratio(_)), "ratio"),
-    ] {
-        if !list.is_empty() && !is_for {
-            faults.push(format!("`{key}` is for `kind: {whose}` only"));
+    for (key, kinds) in OF_KINDS {
+        if extension.keys.iter().any(|said| said == key) && !kinds.contains(&kind) {
+            let kinds = kinds.join("`, `");
+            faults.push(format!(
+                "`{key}` is for `kind: {kinds}` only, and this is `{kind}`: take it out"
+            ));
         }
     }
-    if extension.inherits
-        && !matches!(kind, Kind::FirstSeen(_) | Kind::Baseline(_) | Kind::Rhythm(_))
-    {
+    let is_statistic =
+        matches!(kind, "value_sum" | "value_avg" | "value_median" | "value_percentile");
+    let is_field_given = matches!(
+        &rule.condition,
+        CorrelationCondition::Threshold { field: Some(names), .. } if !names.is_empty()
+    );
+    if !is_field_given && (is_statistic || matches!(kind, "value_count" | "first_seen")) {
+        faults.push("`condition.field` is missing: say whose values are counted".to_owned());
+    }
+    if values.len() > 1 && !matches!(kind, "value_count" | "first_seen") {
         faults.push(
-            "`inherits` is for what is learnt: `first_seen`, `baseline`, `rhythm`".to_owned(),
+            "`condition.field` names several fields: only `value_count` and `first_seen` take more than one"
+                .to_owned(),
         );
     }
-    if extension.known_at_most.is_some() && !matches!(kind, Kind::FirstSeen(_)) {
-        faults.push("`known_at_most` is for `kind: first_seen` only".to_owned());
-    }
-    match (kind, value) {
-        (Kind::ValueCount(_) | Kind::FirstSeen(_) | Kind::ValueStatistic(_), None) if is_whole => {
-            faults.push("`condition.field` is missing: say whose values are counted".to_owned());
-        }
-        (Kind::ValueStatistic(_), Some(field)) if !field.is_numeric() => {
-            faults.push(format!("`condition.field`: `{}` has no numbers", field.name()));
-        }
-        _ => {}
+    for field in values.iter().filter(|field| is_statistic && !field.is_numeric()) {
+        faults.push(format!("`condition.field`: `{}` has no numbers to reckon with", field.name()));
     }
     faults
+}
+
+/// What a detection says that only correlations have.
+pub(super) fn misfits_of_detection(extension: &Extension) -> Vec<String> {
+    let keys = OF_KINDS.map(|(key, _)| key);
+    let others = ["kind", "across_groups", "hides"];
+    keys.into_iter()
+        .chain(others)
+        .filter(|key| extension.keys.iter().any(|said| said == key))
+        .map(|key| format!("`{key}` is for correlations, and this is a detection: take it out"))
+        .collect()
 }
 
 /// The rule of a detection that stands alone: each event is worth a finding, those of one identity
@@ -228,7 +250,7 @@ pub(super) fn standalone(detection: &Detection) -> Rule {
         of: Vec::new(),
         group_by: [Field::TenantId, Field::Identity].map(GroupKey::plain).to_vec(),
         inherits: false,
-        value: None,
+        values: Vec::new(),
         across_groups: false,
         hides: Vec::new(),
         text: RuleText {
@@ -247,15 +269,16 @@ pub(super) fn standalone(detection: &Detection) -> Rule {
     }
 }
 
-fn value_field(rule: &CorrelationRule, faults: &mut Vec<String>) -> Option<Field> {
+/// The fields whose values, taken together, are counted.
+fn value_fields(rule: &CorrelationRule, faults: &mut Vec<String>) -> Vec<Field> {
     let CorrelationCondition::Threshold { field: Some(names), .. } = &rule.condition else {
-        return None;
+        return Vec::new();
     };
-    if names.len() > 1 {
-        faults.push("`condition.field` names several fields; one is evaluated".to_owned());
-    }
     // An identity is one value, though a group of it is of its tenant, too.
-    fields(names, "condition.field", faults).pop()
+    names
+        .iter()
+        .filter_map(|name| fields(std::slice::from_ref(name), "condition.field", faults).pop())
+        .collect()
 }
 
 fn is_by_identity(group_by: &[GroupKey]) -> bool {
@@ -331,6 +354,15 @@ impl Rule {
     #[must_use]
     pub fn is_by_identity(&self) -> bool {
         is_by_identity(&self.group_by)
+    }
+
+    /// The field whose values are counted, where it is one alone.
+    #[must_use]
+    pub fn value(&self) -> Option<Field> {
+        match self.values[..] {
+            [field] => Some(field),
+            _ => None,
+        }
     }
 
     /// What later stages need to know of it.

@@ -219,8 +219,9 @@ impl Detector {
         self.judge_chained(writing, false, now, found).await?;
         self.writes.flush(writing).await?;
         self.feeds.flush(writing).await?;
-        self.evicted += self.tails.bound(&self.rules);
-        self.evicted += self.groups.bound() + self.meanings.bound();
+        let remembered = self.pace.remembered;
+        self.evicted += self.tails.bound(&self.rules, remembered);
+        self.evicted += self.groups.bound(remembered) + self.meanings.bound(remembered);
         Ok(())
     }
 

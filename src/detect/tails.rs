@@ -76,8 +76,8 @@ impl Tails {
     }
 
     /// Forgets all when there are too many; gives how many.
-    pub(super) fn bound(&mut self, rules: &[RuleRow]) -> u64 {
-        if self.known.len() <= REMEMBERED_AT_MOST {
+    pub(super) fn bound(&mut self, rules: &[RuleRow], remembered: usize) -> u64 {
+        if self.known.len() <= REMEMBERED_AT_MOST.min(remembered) {
             return 0;
         }
         let forgotten = self.known.len() as u64;

@@ -6,13 +6,21 @@ use chrono::{DateTime, TimeDelta, Utc};
 use yaml_serde::Value;
 
 use super::chained::with_inner;
+use super::document::Slip;
 use super::extension::RuleTest;
+use super::fields::Field;
 use super::matching::{CodeClasses, Matcher};
 use super::rule::Rule;
 use super::rulebook::Rulebook;
 use super::stage::Detector;
 use crate::model::{Event, EventId, Facet, Identity, Resource};
 use crate::store::{Fetched, Store, StoreError};
+
+const SAY_EITHER: &str = "say either `finds` (so many findings) or `matches` (true or false)";
+
+/// Events of one entry, and how long an entry may last, in seconds: a slip of the pen fills no memory.
+const REPEAT_AT_MOST: i32 = 100_000;
+const YEARS_AT_MOST: u64 = 3 * 366 * 86_400;
 
 /// A test that a rule does not pass, or that cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -114,7 +122,7 @@ async fn run(
             Err(format!("matches {seen} of {events} events, and should none"))
         }
         (Some(_), None) | (None, Some(_)) => Ok(()),
-        _ => Err("say either `finds` (so many findings) or `matches` (true or false)".to_owned()),
+        _ => Err(SAY_EITHER.to_owned()),
     })
 }
 
@@ -123,30 +131,122 @@ fn base() -> DateTime<Utc> {
     DateTime::from_timestamp(1_767_571_200, 0).expect("a date of 2026")
 }
 
+/// What is wrong with the words of a test; its number in the file is known.
+pub(super) fn slips(number: usize, test: &RuleTest) -> Vec<Slip> {
+    let number = number.to_string();
+    let said = format!("test \"{}\"", test.name);
+    let slip = |at: &[&str], sentence: String| {
+        Slip::at(&[&["signinel", "tests", &number], at].concat(), format!("{said}: {sentence}"))
+    };
+    let mut slips = Vec::new();
+    if test.finds.is_some() == test.matches.is_some() {
+        slips.push(slip(&[], SAY_EITHER.to_owned()));
+    }
+    if test.events.is_empty() {
+        slips.push(slip(&["events"], "has no events: write one at least".to_owned()));
+    }
+    for (place, entry) in test.events.iter().enumerate() {
+        for (key, value) in entry {
+            // Each key for itself, so that all are told.
+            let alone = HashMap::from([(key.clone(), value.clone())]);
+            let read = timing(&alone)
+                .map(|_| ())
+                .and_then(|()| event(&alone, EventId([0; 16]), base()).map(|_| ()));
+            if let Err(sentence) = read {
+                slips.push(slip(&["events", &place.to_string(), key], sentence));
+            }
+        }
+    }
+    if test.late && !comes_late(test) {
+        let sentence = "`late: true`, and each event happens after those listed before it: list one that does not";
+        slips.push(slip(&["late"], sentence.to_owned()));
+    }
+    for name in &test.unknown {
+        let sentence = match Field::named(name) {
+            None => format!(
+                "`unknown`: events have no field `{name}`; `rules/README.md` lists those they have"
+            ),
+            Some(field) if !test.events.iter().any(|entry| lacks(entry, field)) => {
+                format!(
+                    "`unknown: [{name}]`, and each event has a value for it: leave it out of one"
+                )
+            }
+            Some(_) => continue,
+        };
+        slips.push(slip(&["unknown"], sentence));
+    }
+    slips
+}
+
+/// Whether some event happened before one that an entry above it has: entries arrive one after the other.
+fn comes_late(test: &RuleTest) -> bool {
+    let mut latest = TimeDelta::MIN;
+    test.events.iter().filter_map(|entry| timing(entry).ok()).any(|(at, every, repeat)| {
+        let is_late = at < latest;
+        latest = latest.max(at + every * (repeat - 1));
+        is_late
+    })
+}
+
+/// Whether an event says nothing of a field.
+fn lacks(entry: &HashMap<String, Value>, field: Field) -> bool {
+    let says = |wanted: Field| {
+        entry
+            .iter()
+            .any(|(key, value)| Field::named(key) == Some(wanted) && !text(value).is_empty())
+    };
+    match field {
+        Field::Resource => !says(Field::ResourceId) && !says(Field::ResourceDisplayName),
+        // What a test leaves open has these, see `event`; the others are made of such.
+        Field::TenantId
+        | Field::SignInType
+        | Field::ErrorCode
+        | Field::Id
+        | Field::Identity
+        | Field::Category
+        | Field::Outcome
+        | Field::ErrorClass
+        | Field::ErrorKnown => false,
+        field => !says(field),
+    }
+}
+
 /// The events of a test, entry by entry: each entry arrives after the one before it.
 fn arrivals(test: &RuleTest) -> Result<Vec<Vec<Event<'static>>>, String> {
     let mut made = 0_u128;
     test.events.iter().map(|entry| entry_events(entry, &mut made)).collect()
 }
 
-fn entry_events(
-    entry: &HashMap<String, Value>,
-    made: &mut u128,
-) -> Result<Vec<Event<'static>>, String> {
+/// When the events of an entry happen: the first, from one to the next, and how many.
+fn timing(entry: &HashMap<String, Value>) -> Result<(TimeDelta, TimeDelta, i32), String> {
     let span = |key: &str| match entry.get(key) {
         None => Ok(TimeDelta::zero()),
         Some(value) => humantime::parse_duration(&text(value))
             .ok()
+            .filter(|span| span.as_secs() <= YEARS_AT_MOST)
             .and_then(|span| TimeDelta::from_std(span).ok())
-            .ok_or_else(|| format!("`{key}: {}` is not a span of time", text(value))),
+            .ok_or_else(|| {
+                format!("`{key}: {}` is not a span of time: write `90s` or `2h`", text(value))
+            }),
     };
-    let (at, every) = (span("at")?, span("every")?);
     let repeat = match entry.get("repeat") {
         None => 1,
-        Some(value) => {
-            text(value).parse::<i32>().map_err(|_| "`repeat` is a whole number".to_owned())?
-        }
+        Some(value) => text(value)
+            .parse::<i32>()
+            .ok()
+            .filter(|repeat| (1..=REPEAT_AT_MOST).contains(repeat))
+            .ok_or_else(|| {
+                format!("`repeat: {}` is not a number from 1 to {REPEAT_AT_MOST}", text(value))
+            })?,
     };
+    Ok((span("at")?, span("every")?, repeat))
+}
+
+fn entry_events(
+    entry: &HashMap<String, Value>,
+    made: &mut u128,
+) -> Result<Vec<Event<'static>>, String> {
+    let (at, every, repeat) = timing(entry)?;
     (0..repeat)
         .map(|turn| {
             *made += 1;

@@ -74,7 +74,7 @@ pub async fn card(
 /// How many identities the rules that count identities have counted.
 fn counted(rulebook: &Rulebook, rows: &[IncidentFinding]) -> u64 {
     let counts = rows.iter().filter_map(|row| {
-        let field = rulebook.rules.get(&row.rule)?.value?.name();
+        let field = rulebook.rules.get(&row.rule)?.value()?.name();
         let is_identity = matches!(field, "identity" | "appId" | "servicePrincipalId");
         row.finding.draft.measures.get("distinct").filter(|_| is_identity)?.parse::<u64>().ok()
     });
@@ -89,7 +89,7 @@ pub(crate) async fn value_names(
 ) -> Result<BTreeMap<String, String>, StoreError> {
     let mut names = BTreeMap::new();
     for row in rows {
-        let field = rulebook.rules.get(&row.rule).and_then(|rule| rule.value).map(Field::name);
+        let field = rulebook.rules.get(&row.rule).and_then(Rule::value).map(Field::name);
         let Some(value) = row.finding.draft.measures.get("value") else { continue };
         if field != Some("resourceId") || names.contains_key(value) {
             continue;
@@ -112,7 +112,7 @@ fn finding<'a>(
         title: &rule.text.title,
         category: &rule.category,
         kind: rule.kind_name(),
-        field: rule.value.map(Field::name),
+        field: rule.value().map(Field::name),
         value_name: row
             .finding
             .draft

@@ -52,6 +52,24 @@ const CORRELATIONS: &[[&str; 7]] = &[
         "kind: first_seen, learn_for: 20m, learn_events: 4",
     ],
     [
+        "variety of pairs",
+        "value_count",
+        "failed",
+        "identity",
+        "15m",
+        "condition: {field: [resourceId, userPrincipalName], gte: 4}",
+        "",
+    ],
+    [
+        "first pair",
+        "value_count",
+        "failed, good",
+        "identity",
+        "10m",
+        "condition: {field: [resourceId, userPrincipalName], gte: 1}",
+        "kind: first_seen, learn_for: 20m, learn_events: 4",
+    ],
+    [
         "first twice",
         "value_count",
         "failed, good",
@@ -375,8 +393,8 @@ proptest! {
         events in prop_oneof![2 => history(small(), 60), 1 => history(of_weeks(), 150)],
         cuts in prop::collection::vec(1_usize..12, 1..20),
         restarts in prop::collection::vec(any::<bool>(), 0..20),
-        pace in (1_i64..20, 1_i64..9, 1_i64..9)
-            .prop_map(|(chunk, page, spacing)| Pace { chunk, page, spacing }),
+        pace in (1_i64..20, 1_i64..9, 1_i64..9, prop_oneof![Just(0_usize), 1..9_usize, Just(1_000)])
+            .prop_map(|(chunk, page, spacing, remembered)| Pace { chunk, page, spacing, remembered }),
     ) {
         let mut rest = events.as_slice();
         let mut arrivals = Vec::new();

@@ -30,6 +30,10 @@ mod detect;
 mod documents;
 /// Why a rule did or did not match.
 mod explain;
+/// All that is wrong with a folder of rules, told at once.
+mod faults;
+/// What the folds cost, what they let go, and what they are not misled by.
+mod folds;
 /// A folder that is followed as its files grow.
 mod follow;
 /// Files of records that were changed in every way in which files go wrong.

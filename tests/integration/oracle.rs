@@ -38,6 +38,11 @@ impl Small {
         if self.id.is_multiple_of(7) { String::new() } else { format!("sp-{}", self.id % 2) }
     }
 
+    /// Where it was, and for whom.
+    fn pair(&self) -> Option<(u8, String)> {
+        Some((self.resource, self.user())).filter(|(_, user)| !user.is_empty())
+    }
+
     fn address(&self) -> String {
         format!("sp-{}", self.id % 3)
     }
@@ -236,6 +241,22 @@ fn firsts(
                 last + 1 >= least && evidence[*last].at() - event.at() >= lasting * MINUTE
             });
             found.extend(enough.map(|last| seen(rule, group, &evidence, &evidence[last])));
+        }
+    }
+    found
+}
+
+/// Resources that an identity was not at with the same user before; who has none is no pair.
+fn first_pairs(group: &str, events: &[Small]) -> Vec<Seen> {
+    let mut found = Vec::new();
+    for (place, event) in events.iter().enumerate().filter(|(_, event)| event.pair().is_some()) {
+        let is_new = events[..place].iter().all(|earlier| earlier.pair() != event.pair());
+        if is_new && event.at() - events[0].at() >= 20 * MINUTE && place >= 4 {
+            let is_of_it = |later: &&Small| {
+                later.pair() == event.pair() && later.at() < event.at() + 10 * MINUTE
+            };
+            let evidence: Vec<Small> = events[place..].iter().filter(is_of_it).copied().collect();
+            found.push(seen("first pair", group, &evidence, event));
         }
     }
     found
@@ -590,6 +611,13 @@ pub(crate) fn oracle(events: &[Small]) -> Vec<Seen> {
         }));
     }
     for (group, events) in groups(&failed, identity) {
+        let paired: Vec<Small> =
+            events.iter().filter(|event| event.pair().is_some()).copied().collect();
+        found.extend(windows("variety of pairs", &group, &paired, 15, |window| {
+            window.iter().map(Small::pair).collect::<BTreeSet<_>>().len() >= 4
+        }));
+    }
+    for (group, events) in groups(&failed, identity) {
         found.extend(statistics(&group, &events));
     }
     for (group, events) in groups(&all, identity) {
@@ -611,6 +639,7 @@ pub(crate) fn oracle(events: &[Small]) -> Vec<Seen> {
     }
     for (group, events) in groups(&all, identity) {
         found.extend(streaks("long streak", &group, &events, (2, 6)));
+        found.extend(first_pairs(&group, &events));
         found.extend(firsts(&group, (&events, 0), 20, 4, 10, ("first", 1, 0)));
         found.extend(firsts(&group, (&events, 0), 20, 4, 10, ("first twice", 2, 0)));
         found.extend(firsts(&group, (&events, 0), 20, 4, 10, ("first and lasting", 2, 3)));

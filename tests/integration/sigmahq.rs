@@ -210,7 +210,7 @@ fn file(name: &str, text: &str) -> (PathBuf, String) {
 
 fn detection(source: &str, wanted: &str) -> String {
     format!(
-        "title: a rule\nid: 0b7c3a52-90d5-4b73-9f5e-0a4c7d1b2e33\nlogsource: {{{source}}}\ndetection:\n  \
+        "title: a rule\nlogsource: {{{source}}}\ndetection:\n  \
          it:\n    {wanted}\n  condition: it\n"
     )
 }

@@ -83,7 +83,7 @@ impl Fold for FirstSeen {
         } else if event.value.is_empty() {
             "none".to_owned()
         } else {
-            format!("{} ({})", event.value, if is_new { "new" } else { "seen before" })
+            format!("{} ({})", told(&event.value), if is_new { "new" } else { "seen before" })
         };
         let times = open.map_or(u64::from(is_new), |(_, draft)| draft.event_count);
         let lasted = open.map_or(0, |(_, draft)| draft.last_at - draft.started_at);
@@ -172,7 +172,7 @@ impl FirstSeen {
             && state.known.len() <= self.known_at_most;
         if is_known_well {
             let mut draft = begin([&mark]).expect("it has one mark");
-            draft.measures.insert("value".to_owned(), event.value.to_string());
+            draft.measures.insert("value".to_owned(), told(&event.value));
             draft.measures.insert("known_values".to_owned(), state.known.len().to_string());
             draft.measures.insert("learned_days".to_owned(), (known_for / DAY).to_string());
             draft.measures.extend(inherited(&state.since));
@@ -188,6 +188,11 @@ impl State {
             self.known.insert(value.to_owned());
         }
     }
+}
+
+/// Several values together, as people read them.
+pub(super) fn told(value: &str) -> String {
+    value.replace('\n', ", ")
 }
 
 fn span(micros: i64) -> String {
