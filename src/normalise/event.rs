@@ -44,7 +44,7 @@ pub(super) fn from_fields(mut fields: Fields<'_>) -> Result<Event<'_>, Rejected>
     let is_nobody = [&identity.service_principal_id, &identity.app_id, &identity.name, &user]
         .into_iter()
         .all(|text| text.is_empty());
-    if is_nobody && !fields.has(Key::Id) && !fields.is_bare() {
+    if is_nobody && !fields.has(Key::Id) && (fields.is(Mark::Properties) || fields.is_row()) {
         return Err(Rejected::Broken(NOBODY.to_owned()));
     }
     let mut event = Event {
@@ -135,12 +135,7 @@ fn created_at(fields: &Fields<'_>) -> Result<DateTime<Utc>, Rejected> {
 
 /// The tenant whose log this is. In Log Analytics `TenantId` is the workspace.
 fn tenant<'a>(fields: &mut Fields<'a>) -> Cow<'a, str> {
-    let is_log_analytics = !fields.is(Mark::InEnvelope)
-        && (fields.is(Mark::Row)
-            || [Key::AadTenantId, Key::TimeGenerated, Key::ResourceIdentity, Key::SourceSystem]
-                .into_iter()
-                .any(|key| fields.has(key)));
-    let stated = if is_log_analytics { Key::AadTenantId } else { Key::TenantId };
+    let stated = if fields.is_row() { Key::AadTenantId } else { Key::TenantId };
     let stated = value::id(fields.take(stated));
     if value::is_guid(&stated) {
         return stated;

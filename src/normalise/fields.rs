@@ -25,14 +25,12 @@ pub(super) enum Mark {
     InEnvelope = 1,
     /// It has `properties`, whatever is in them.
     Properties = 1 << 1,
-    /// It has an object `status`: an empty one, too, is that of a success.
-    Status = 1 << 2,
     /// It is a row of a table, not an object.
-    Row = 1 << 3,
+    Row = 1 << 2,
     /// It is an Elastic document.
-    Elastic = 1 << 4,
+    Elastic = 1 << 3,
     /// It holds what a query counted.
-    Counted = 1 << 5,
+    Counted = 1 << 4,
 }
 
 /// Each value as the record spells it, trimmed; empty when absent.
@@ -113,14 +111,13 @@ impl<'a> Fields<'a> {
         self.unread = self.unread.or(other.unread);
     }
 
-    /// Nothing but an envelope: a time and a category, which says as little of a failure as of anything.
-    pub(super) fn is_bare(&self) -> bool {
-        let is_whole = self.is(Mark::Row)
-            || self.is(Mark::Properties)
-            || [Key::CreatedDateTime, Key::TimeGenerated, Key::Type]
-                .into_iter()
-                .any(|key| self.has(key));
-        !is_whole && self.has(Key::Category)
+    /// Whether it is a row of Log Analytics, or of a portal export.
+    pub(super) fn is_row(&self) -> bool {
+        !self.is(Mark::InEnvelope)
+            && (self.is(Mark::Row)
+                || [Key::AadTenantId, Key::TimeGenerated, Key::ResourceIdentity, Key::SourceSystem]
+                    .into_iter()
+                    .any(|key| self.has(key)))
     }
 
     pub(super) fn into_owned(self) -> Fields<'static> {

@@ -255,9 +255,6 @@ impl<'de> Visitor<'de> for Object<'_, 'de> {
         if part == Part::Properties && !is_empty {
             fields.mark(Mark::InEnvelope);
         }
-        if part == Part::Status {
-            fields.mark(Mark::Status);
-        }
         Ok(())
     }
 

@@ -159,14 +159,14 @@ fn unknown(fields: &Fields<'_>) -> Rejected {
     {
         Rejected::Other("different log's")
     } else if fields.apart == Some(Apart::List) {
-        Rejected::Broken("it holds a list of records where one was expected".to_owned())
+        Rejected::Unrecognised("it holds a list of records where one was expected".to_owned())
     } else if !category.is_empty() {
-        Rejected::Broken(format!(
+        Rejected::Unrecognised(format!(
             "`category` is `{}` and nothing else says that it is a sign-in",
             value::shown(category)
         ))
     } else {
-        Rejected::Broken(
+        Rejected::Unrecognised(
             "it is no sign-in and no record of another log that is known: neither `category` nor \
              `createdDateTime` with `appId` and `status` is there; if it is one, export it with these"
                 .to_owned(),

@@ -2,14 +2,15 @@
 
 use crate::model::Rejected;
 
-use super::fields::{Fields, Mark};
+use super::fields::Fields;
 use super::key::Key;
 
 /// What a failure without a number is.
 const UNNUMBERED: i64 = -1;
 
-/// The number; 0 is success. Where two places differ the failure is believed, and a record that says nothing
-/// of its result is none, for it must not pass for a success.
+/// The number; 0 is success. Where two places differ the failure is believed. A Graph object or an envelope
+/// that says nothing of its result is a success, for Entra states every failure there; a row has only the
+/// columns that somebody asked for, and must not pass for one.
 pub(super) fn code(fields: &Fields<'_>) -> Result<i64, Rejected> {
     let stated = [Key::ErrorCode, Key::ResultType].map(|key| number(fields.get(key)));
     if let Some(code) = stated.into_iter().flatten().find(|code| *code != 0) {
@@ -26,11 +27,12 @@ pub(super) fn code(fields: &Fields<'_>) -> Result<i64, Rejected> {
     match word {
         Some(word) if is_success(word) => Ok(0),
         Some(word) => Ok(told(fields, word)),
-        None if is_numbered || fields.is(Mark::Status) || fields.is_bare() => Ok(0),
+        None if is_numbered => Ok(0),
+        None if !fields.is_row() => Ok(described(fields).unwrap_or(0)),
         None => described(fields).ok_or_else(|| {
             Rejected::Broken(
-                "it says nothing of its result: neither `status.errorCode` nor `resultType` is there; \
-                 export it again with that column"
+                "it says nothing of its result: neither `ResultType` nor `Status` is there; \
+                 export it again with these columns"
                     .to_owned(),
             )
         }),

@@ -149,9 +149,15 @@ fn counted(name: &str) -> Key {
             .and_then(|at| name.get(at..))
             .is_some_and(|end| end.eq_ignore_ascii_case(with))
     };
-    let is_counted = ends("count")
-        || ends("count_")
-        || ["count_", "dcount_", "countif_"].iter().any(|start| name.starts_with(start));
+    // Most names show by one letter that they are none.
+    let is_counted = match name.as_bytes() {
+        [.., b't' | b'T'] if ends("count") => true,
+        [.., b'_'] if ends("count_") => true,
+        [b'c' | b'd', ..] => {
+            ["count_", "dcount_", "countif_"].iter().any(|it| name.starts_with(it))
+        }
+        _ => false,
+    };
     if is_counted { Key::Counted } else { Key::Unknown }
 }
 

@@ -30,9 +30,13 @@ fn unmark(start: &[u8], mut input: Box<dyn Read + Send>) -> io::Result<Box<dyn R
     let mut mark = [0; 3];
     match start {
         [0xef, 0xbb, 0xbf, ..] => input.read_exact(&mut mark)?,
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
-            input.read_exact(&mut mark[..2])?;
-            let read_unit = if start[0] == 0xff { u16::from_le_bytes } else { u16::from_be_bytes };
+        // UTF-16 has a mark, or shows itself by zeros beside the signs that records begin with.
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b' '..=b'~', 0, _] | [0, b' '..=b'~', 0] => {
+            let is_little = start[0] == 0xff || start[1] == 0;
+            if start[0] >= 0xfe {
+                input.read_exact(&mut mark[..2])?;
+            }
+            let read_unit = if is_little { u16::from_le_bytes } else { u16::from_be_bytes };
             return Ok(Box::new(Utf16 {
                 input,
                 read_unit,
