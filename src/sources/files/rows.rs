@@ -80,16 +80,13 @@ pub(super) fn beginning(window: &[u8], at_end: bool) -> Beginning {
     Beginning::Other
 }
 
-/// The last sign of the lines; `None` when that is not there yet.
+/// The last sign of the lines; `None` when that is not there yet. A carriage return is it only where no
+/// line feed is.
 fn line_end(head: &[u8], is_whole: bool) -> Option<u8> {
-    match memchr2(b'\r', b'\n', head) {
-        Some(at) if head[at] == b'\r' => match head.get(at + 1) {
-            Some(b'\r' | b'\n') => Some(b'\n'),
-            Some(_) => Some(b'\r'),
-            None => is_whole.then_some(b'\r'),
-        },
-        Some(_) => Some(b'\n'),
-        None => is_whole.then_some(b'\n'),
+    match (memchr(b'\n', head), memchr(b'\r', head)) {
+        (Some(_), _) => Some(b'\n'),
+        (None, Some(_)) => is_whole.then_some(b'\r'),
+        (None, None) => is_whole.then_some(b'\n'),
     }
 }
 
