@@ -28,7 +28,11 @@ use crate::store::Tally;
   signinel import --follow /mnt/logs              keep reading what is appended, until Ctrl-C
 
 Forms are recognised: Graph JSON, diagnostic-settings records, Log Analytics JSON and CSV, portal
-exports; each also as gzip. Records that cannot be read are set aside: `signinel rejects list`.
+exports; each also as gzip. Records are found inside what queries, queues and log shippers put around them. Those
+that cannot be read are set aside: `signinel rejects list`. Text before a record on its line is passed over.
+
+A time without a zone is UTC, unless the head of its column says another (`[UTC+02:00]`). Where `04/02/2026` could be
+both, the month comes first, as in Azure's own exports; before dots (`04.02.2026`) stands the day.
 
 With --follow, files of records, one a line (.json, .ndjson, .jsonl), are read by their bytes wherever they lie in
 the folder, such as a copy of the hourly blobs that diagnostic settings write. What was read is remembered with its
@@ -185,6 +189,9 @@ async fn answer(
         "{read} records read from {}: {stored} stored, {duplicates} known already, {rejected} set aside, {other} of other logs\n",
         counted(imported.files, "file"),
     );
+    for (log, count) in &imported.others {
+        writeln!(text, "  other      {count} {log}")?;
+    }
     for reject in &imported.rejected {
         writeln!(text, "  set aside  {}", crate::view::clean(reject))?;
     }

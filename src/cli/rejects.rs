@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use clap::Subcommand;
+use serde::Serialize;
 
-use super::screen::Screen;
+use super::screen::{Screen, mention};
 use super::settings::Global;
 use crate::ingest::retry::{Retried, retry as read_again};
 use crate::pipeline;
+use crate::store::rejects::RejectOverview;
+use crate::view::clean;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -18,7 +21,7 @@ pub(super) enum Command {
         #[arg(long, default_value_t = 1000)]
         limit: u32,
     },
-    /// The record itself, its first 64 KiB
+    /// Where it was, what is wrong with it, and the record itself, its first 64 KiB
     Show {
         /// The rejected record's number
         id: i64,
@@ -46,15 +49,34 @@ pub(super) async fn run(
             screen.rows(&store.reject_overviews(limit).await?, global.is_json())?;
         }
         Command::Show { id } => {
-            let record = store.rejected_record(id).await?;
-            let record = record.with_context(|| {
+            let found = store.reject_overview(id).await?.zip(store.rejected_record(id).await?);
+            let (overview, record) = found.with_context(|| {
                 format!("there is no rejected record {id}; `signinel rejects list` shows those there are")
             })?;
-            screen.bytes(&record)?;
+            if global.is_json() {
+                let record = String::from_utf8_lossy(&record).into_owned();
+                screen.json(&Kept { overview, record })?;
+            } else {
+                mention(&described(&overview));
+                screen.bytes(&record)?;
+            }
         }
     }
     store.close().await;
     Ok(())
+}
+
+/// What `show --format json` prints.
+#[derive(Serialize)]
+struct Kept {
+    #[serde(flatten)]
+    overview: RejectOverview,
+    record: String,
+}
+
+fn described(reject: &RejectOverview) -> String {
+    let RejectOverview { origin, place, reason, .. } = reject;
+    format!("{}, line or record {place}: {}", clean(origin), clean(reason))
 }
 
 /// Reads them again, and walks what came of it along the path.

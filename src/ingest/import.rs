@@ -1,6 +1,7 @@
 //! Reads exported files into the store: one thread cuts and reads records while the database writes
 //! those before them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -29,6 +30,8 @@ pub struct Imported {
     pub unreadable: Vec<String>,
     /// The first records that were set aside, as `origin:place: reason`.
     pub rejected: Vec<String>,
+    /// What the records of other logs are, and how many of each.
+    pub others: BTreeMap<&'static str, u64>,
     pub is_stopped: bool,
 }
 
@@ -97,6 +100,9 @@ pub async fn import(paths: Vec<PathBuf>, with: Import<'_>) -> Result<Imported, S
                     imported
                         .rejected
                         .push(format!("{}:{}: {}", reject.origin, reject.place, reject.reason));
+                }
+                for (log, count) in &fetched.others {
+                    *imported.others.entry(log).or_default() += count;
                 }
                 let span = fetched.batch.span();
                 progress.takes(store.add(SOURCE, *fetched, None, now).await?, span);

@@ -13,6 +13,7 @@ mod walk;
 
 mod attempts;
 mod growing;
+mod unwrap;
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -20,8 +21,11 @@ use std::str::FromStr;
 use crate::model::{Event, Form, RawRecord, Rejected, SignInType};
 use crate::normalise::normalise;
 use crate::sources::Keep;
-use crate::sources::files::RecordBatch;
+use crate::sources::files::{RecordBatch, Span};
 use crate::store::{Fetched, Reject};
+
+/// What records are counted as that the source's `keep` leaves out.
+const UNWANTED: &str = "unwanted";
 
 /// Where records are from, and which of them are wanted.
 #[derive(Clone, Copy, Debug)]
@@ -48,26 +52,33 @@ impl<'a> Provenance<'a> {
 }
 
 /// Reads the records of a batch: each becomes an event, is recognised as another log's or as not
-/// wanted, or is set aside with the reason.
+/// wanted, or is set aside with the reason. What nothing is known of may hold records inside.
 #[must_use]
 pub fn fetched(records: RecordBatch, from: &Provenance<'_>) -> Fetched {
-    let (bytes, spans, misread) = records.into_parts();
+    let (mut bytes, spans, misread) = records.into_parts();
     let mut fetched = Fetched::default();
+    let mut wrapped = Vec::new();
     for span in spans {
-        let raw =
-            RawRecord { form: span.form, bytes: &bytes[span.start..span.end], place: span.place };
-        match normalise(&raw) {
-            Ok(event) if !from.wants(&event) => fetched.other += 1,
-            Ok(mut event) => {
-                if event.identity.tenant_id.is_empty() {
-                    event.identity.tenant_id = Cow::Borrowed(from.tenant_id);
-                }
-                fetched.batch.push(&event, span.start..span.end);
-            }
-            Err(Rejected::Other(_)) => fetched.other += 1,
-            Err(Rejected::Broken(reason)) => {
-                let (bytes, form) = (raw.bytes.to_vec(), Some(span.form));
-                fetched.rejects.push(reject(from.origin, span.place, reason, bytes, form));
+        if let Err(reason) = take(&mut fetched, &bytes, &span, from) {
+            wrapped.push((span, reason));
+        }
+    }
+    for (span, reason) in wrapped {
+        let Some(inside) = unwrap::unwrap(&bytes[span.start..span.end]) else {
+            let record = bytes[span.start..span.end].to_vec();
+            fetched.rejects.push(reject(from.origin, span.place, reason, record, Some(span.form)));
+            continue;
+        };
+        if inside.is_empty() {
+            fetched.passes_over("frame of an answer");
+        }
+        for (form, record) in inside {
+            let start = bytes.len();
+            bytes.extend_from_slice(record.as_bytes());
+            let span = Span { start, end: bytes.len(), place: span.place, form };
+            if let Err(reason) = take(&mut fetched, &bytes, &span, from) {
+                let record = record.into_bytes();
+                fetched.rejects.push(reject(from.origin, span.place, reason, record, Some(form)));
             }
         }
     }
@@ -76,6 +87,32 @@ pub fn fetched(records: RecordBatch, from: &Provenance<'_>) -> Fetched {
     );
     fetched.bytes = bytes;
     fetched
+}
+
+/// Reads one record. The reason comes back where nothing says what it is.
+fn take(
+    fetched: &mut Fetched,
+    bytes: &[u8],
+    span: &Span,
+    from: &Provenance<'_>,
+) -> Result<(), String> {
+    let bytes = &bytes[span.start..span.end];
+    match normalise(&RawRecord { form: span.form, bytes, place: span.place }) {
+        Ok(event) if !from.wants(&event) => fetched.passes_over(UNWANTED),
+        Ok(mut event) => {
+            if event.identity.tenant_id.is_empty() {
+                event.identity.tenant_id = Cow::Borrowed(from.tenant_id);
+            }
+            fetched.batch.push(&event, span.start..span.end);
+        }
+        Err(Rejected::Other(log)) => fetched.passes_over(log),
+        Err(Rejected::Unrecognised(reason)) => return Err(reason),
+        Err(Rejected::Broken(reason)) => {
+            let form = Some(span.form);
+            fetched.rejects.push(reject(from.origin, span.place, reason, bytes.to_vec(), form));
+        }
+    }
+    Ok(())
 }
 
 fn reject(origin: &str, place: u64, reason: String, record: Vec<u8>, form: Option<Form>) -> Reject {

@@ -48,6 +48,9 @@ pub enum Rejected {
     /// A record of another log (audit, activity, risk, …): read, recognised, and not ours.
     #[error("a {0} record, not a sign-in")]
     Other(&'static str),
+    /// Nothing says that it is a sign-in. It may hold some: what passes records on wraps them.
+    #[error("{0}")]
+    Unrecognised(String),
     /// The record should have been a sign-in and cannot be read as one.
     #[error("{0}")]
     Broken(String),

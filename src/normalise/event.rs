@@ -6,22 +6,25 @@ use chrono::{DateTime, Utc};
 
 use crate::model::{Event, EventId, Facet, Identity, Rejected, Resource, SignInType};
 
-use super::fields::Fields;
+use super::fields::{Fields, Mark};
 use super::key::Key;
-use super::{kind, time, value};
+use super::{kind, result, time, value};
+
+const NOBODY: &str = "it does not say who signed in: neither an id of its own nor one of an identity is there, so \
+                      its `properties` may be missing; export it again with them";
 
 pub(super) fn from_fields(mut fields: Fields<'_>) -> Result<Event<'_>, Rejected> {
     let kind = kind::sign_in_type(&fields)?;
+    if let Some(reason) = fields.unread {
+        return Err(Rejected::Broken(reason.to_owned()));
+    }
     let created_at = created_at(&fields)?;
-    let error_code = error_code(&fields);
+    let error_code = result::code(&fields)?;
     let tenant_id = tenant(&mut fields);
     let resource_id = target(&mut fields);
     let service_principal_name = fields.take(Key::ServicePrincipalName);
-    let name = if service_principal_name.is_empty() {
-        fields.take(Key::AppDisplayName)
-    } else {
-        service_principal_name
-    };
+    let has_none = service_principal_name.is_empty() || value::says_none(&service_principal_name);
+    let name = if has_none { fields.take(Key::AppDisplayName) } else { service_principal_name };
     let ip = value::ip(fields.take(Key::IpAddress));
     let ip_address = if ip.is_empty() { value::ip(fields.take(Key::CallerIpAddress)) } else { ip };
     let user = if kind.is_workload() {
@@ -37,17 +40,13 @@ pub(super) fn from_fields(mut fields: Fields<'_>) -> Result<Event<'_>, Rejected>
         name,
         arm_resource_id: fields.take(Key::AssociatedResourceId),
     };
-    let resource_name = fields.take(Key::ResourceDisplayName);
-    let resource = Resource {
-        id: resource_id,
-        // In Log Analytics `Resource` is always the provider of the log.
-        name: if resource_name.eq_ignore_ascii_case("Microsoft.aadiam") {
-            Cow::Borrowed("")
-        } else {
-            resource_name
-        },
-        service_principal_id: value::id(fields.take(Key::ResourceServicePrincipalId)),
-    };
+    let resource = resource(&mut fields, resource_id);
+    let is_nobody = [&identity.service_principal_id, &identity.app_id, &identity.name, &user]
+        .into_iter()
+        .all(|text| text.is_empty());
+    if is_nobody && !fields.has(Key::Id) && (fields.is(Mark::Properties) || fields.is_row()) {
+        return Err(Rejected::Broken(NOBODY.to_owned()));
+    }
     let mut event = Event {
         id: EventId([0; 16]),
         created_at,
@@ -64,7 +63,24 @@ pub(super) fn from_fields(mut fields: Fields<'_>) -> Result<Event<'_>, Rejected>
         digest(&event, kind, fields.get(Key::CorrelationId))
     };
     event.facet = facet(&mut fields, kind);
+    if error_code != 0 && event.facet.failure_reason.is_empty() {
+        event.facet.failure_reason = fields.take(Key::ResultDescription);
+    }
     Ok(event)
+}
+
+fn resource<'a>(fields: &mut Fields<'a>, id: Cow<'a, str>) -> Resource<'a> {
+    let resource_name = fields.take(Key::ResourceDisplayName);
+    Resource {
+        id,
+        // In Log Analytics `Resource` is always the provider of the log.
+        name: if resource_name.eq_ignore_ascii_case("Microsoft.aadiam") {
+            Cow::Borrowed("")
+        } else {
+            resource_name
+        },
+        service_principal_id: value::id(fields.take(Key::ResourceServicePrincipalId)),
+    }
 }
 
 fn facet<'a>(fields: &mut Fields<'a>, kind: SignInType) -> Facet<'a> {
@@ -119,57 +135,31 @@ fn created_at(fields: &Fields<'_>) -> Result<DateTime<Utc>, Rejected> {
 
 /// The tenant whose log this is. In Log Analytics `TenantId` is the workspace.
 fn tenant<'a>(fields: &mut Fields<'a>) -> Cow<'a, str> {
-    let is_log_analytics = !fields.in_envelope
-        && (fields.is_row
-            || [Key::AadTenantId, Key::TimeGenerated, Key::ResourceIdentity, Key::SourceSystem]
-                .into_iter()
-                .any(|key| fields.has(key)));
-    let stated = if is_log_analytics { Key::AadTenantId } else { Key::TenantId };
-    if fields.has(stated) {
-        return value::id(fields.take(stated));
+    let stated = if fields.is_row() { Key::AadTenantId } else { Key::TenantId };
+    let stated = value::id(fields.take(stated));
+    if value::is_guid(&stated) {
+        return stated;
     }
+    // What stands there may be a word; beside `properties` the path is the tenant's, or its id alone.
     let path = fields.get(Key::ResourceId);
-    value::id(Cow::Owned(value::tenant_of_path(path).unwrap_or_default().to_owned()))
+    let of_path =
+        value::tenant_of_path(path).or_else(|| fields.is(Mark::InEnvelope).then_some(path));
+    let of_path = value::id(Cow::Owned(of_path.unwrap_or_default().to_owned()));
+    let is_path_surer =
+        value::is_guid(&of_path) || (stated.is_empty() && !of_path.starts_with('/'));
+    if is_path_surer { of_path } else { stated }
 }
 
 /// The application that a token was asked for. Beside `properties`, `resourceId` is the tenant.
 fn target<'a>(fields: &mut Fields<'a>) -> Cow<'a, str> {
     let inner = fields.take(Key::ResourceIdentity);
-    if !inner.is_empty() || fields.in_envelope || fields.get(Key::ResourceId).starts_with('/') {
+    if !inner.is_empty()
+        || fields.is(Mark::InEnvelope)
+        || fields.get(Key::ResourceId).starts_with('/')
+    {
         return value::id(inner);
     }
     value::id(fields.take(Key::ResourceId))
-}
-
-/// The AADSTS number. A failure without one is -1; a sign-in that states no result at all is taken
-/// for a success, for Entra states every failure.
-fn error_code(fields: &Fields<'_>) -> i64 {
-    let code = |key| number(fields.get(key));
-    if let Some(code) = code(Key::ErrorCode).or_else(|| code(Key::ResultType)) {
-        return code;
-    }
-    let result = [fields.get(Key::ErrorCode), fields.get(Key::ResultType), &fields.status]
-        .into_iter()
-        .find(|text| !text.is_empty())
-        .or_else(|| Some(fields.get(Key::ResultSignature)).filter(|text| *text != "None"))
-        .unwrap_or_default();
-    let is_success = ["", "success", "succeeded", "succeeded.", "200"]
-        .into_iter()
-        .any(|word| result.eq_ignore_ascii_case(word));
-    if is_success { 0 } else { -1 }
-}
-
-/// `7000222`, `0.0` as pandas writes it, or the number in `AADSTS7000222: …`.
-fn number(text: &str) -> Option<i64> {
-    if let Ok(number) = text.parse() {
-        return Some(number);
-    }
-    let digits = text.strip_suffix(".0").or_else(|| {
-        let rest = text.strip_prefix("AADSTS")?;
-        let end = rest.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(rest.len());
-        Some(&rest[..end])
-    })?;
-    digits.parse().ok()
 }
 
 /// An id for a sign-in without one: the same record always gets the same.

@@ -18,6 +18,21 @@ pub(super) enum Apart {
     Summary,
 }
 
+/// What is seen of a record beside its values.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// The values lay in `properties`, so those beside it are the envelope's.
+    InEnvelope = 1,
+    /// It has `properties`, whatever is in them.
+    Properties = 1 << 1,
+    /// It is a row of a table, not an object.
+    Row = 1 << 2,
+    /// It is an Elastic document.
+    Elastic = 1 << 3,
+    /// It holds what a query counted.
+    Counted = 1 << 4,
+}
+
 /// Each value as the record spells it, trimmed; empty when absent.
 pub(super) struct Fields<'a> {
     texts: [Cow<'a, str>; TEXTS],
@@ -25,14 +40,12 @@ pub(super) struct Fields<'a> {
     pub(super) status: Cow<'a, str>,
     /// The first of `signInEventTypes` that is known.
     pub(super) sign_in_type: Option<SignInType>,
-    /// The values lay in `properties`, so those beside it are the envelope's.
-    pub(super) in_envelope: bool,
-    /// It is a row of a table, not an object.
-    pub(super) is_row: bool,
-    /// It is an Elastic document.
-    pub(super) is_elastic: bool,
+    /// What else was seen of it, a bit for each `Mark`.
+    marks: u8,
     /// What a key that was found makes it, if not a sign-in.
     pub(super) apart: Option<Apart>,
+    /// Why it cannot be read, though it is recognised.
+    pub(super) unread: Option<&'static str>,
     /// How many texts of JSON it was unwrapped from.
     pub(super) depth: u8,
 }
@@ -43,12 +56,19 @@ impl<'a> Fields<'a> {
             texts: [const { Cow::Borrowed("") }; TEXTS],
             status: Cow::Borrowed(""),
             sign_in_type: None,
-            in_envelope: false,
-            is_row: false,
-            is_elastic: false,
+            marks: 0,
             apart: None,
+            unread: None,
             depth,
         }
+    }
+
+    pub(super) fn mark(&mut self, mark: Mark) {
+        self.marks |= mark as u8;
+    }
+
+    pub(super) fn is(&self, mark: Mark) -> bool {
+        self.marks & mark as u8 != 0
     }
 
     /// The value of a key that holds text; empty for every other key.
@@ -87,7 +107,17 @@ impl<'a> Fields<'a> {
         }
         self.sign_in_type = other.sign_in_type.or(self.sign_in_type);
         self.apart = self.apart.max(other.apart);
-        self.in_envelope |= other.in_envelope;
+        self.marks |= other.marks;
+        self.unread = self.unread.or(other.unread);
+    }
+
+    /// Whether it is a row of Log Analytics, or of a portal export.
+    pub(super) fn is_row(&self) -> bool {
+        !self.is(Mark::InEnvelope)
+            && (self.is(Mark::Row)
+                || [Key::AadTenantId, Key::TimeGenerated, Key::ResourceIdentity, Key::SourceSystem]
+                    .into_iter()
+                    .any(|key| self.has(key)))
     }
 
     pub(super) fn into_owned(self) -> Fields<'static> {
@@ -95,10 +125,9 @@ impl<'a> Fields<'a> {
             texts: self.texts.map(|text| Cow::Owned(text.into_owned())),
             status: Cow::Owned(self.status.into_owned()),
             sign_in_type: self.sign_in_type,
-            in_envelope: self.in_envelope,
-            is_row: self.is_row,
-            is_elastic: self.is_elastic,
+            marks: self.marks,
             apart: self.apart,
+            unread: self.unread,
             depth: self.depth,
         }
     }

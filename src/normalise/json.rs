@@ -10,9 +10,14 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use crate::model::SignInType;
 
-use super::fields::{Apart, Fields, trimmed};
+use super::fields::{Apart, Fields, Mark, trimmed};
 use super::key::{Key, TEXTS};
+use super::text::{Presence, Text};
 use super::{lenient, value};
+
+/// Why a record is not read whose own values are in a text that cannot be read.
+const UNREAD: &str = "its `properties` hold text that is no JSON: it was cut off, or wrapped more often than once; \
+                      export it again, with `properties` as an object";
 
 /// No published record nests its texts of JSON deeper than three.
 const DEPTH_AT_MOST: u8 = 4;
@@ -29,6 +34,8 @@ pub(super) enum Part {
     SignInEventTypes,
     /// `event` of an Elastic document.
     Ecs,
+    /// `azure` of an Elastic document.
+    Azure,
     /// A text that holds the whole record.
     Original,
 }
@@ -63,7 +70,12 @@ fn walk<'de>(
 pub(super) fn put<'de>(fields: &mut Fields<'de>, part: Part, key: Key, text: Cow<'de, str>) {
     match action(part, key) {
         Action::Text(key) => fields.set(key, text),
-        Action::Walk(part) => unwrap_text(fields, part, text),
+        Action::Walk(part) => {
+            if part == Part::Properties {
+                fields.mark(Mark::Properties);
+            }
+            unwrap_text(fields, part, text);
+        }
         Action::Notice(key) => {
             if !value::is_absent(text.trim()) && text != "[]" && text != "{}" {
                 notice(fields, key);
@@ -84,8 +96,9 @@ fn action(part: Part, key: Key) -> Action {
             Action::Walk(Part::SignInEventTypes)
         }
         (Part::Top, Key::Properties) => Action::Walk(Part::Properties),
-        (Part::Top, Key::EcsSource) => Action::Walk(Part::Top),
         (Part::Top, Key::EcsEvent) => Action::Walk(Part::Ecs),
+        (Part::Top, Key::EcsAzure) => Action::Walk(Part::Azure),
+        (Part::Top, Key::EcsSource) | (Part::Azure, Key::EcsSignInLogs) => Action::Walk(Part::Top),
         (Part::Top | Part::Ecs, Key::EcsOriginal) => Action::Walk(Part::Original),
         (Part::Top, Key::EcsTimestamp | Key::List) => Action::Notice(key),
         // Inside, `resourceId` is the target; these others belong to the envelope.
@@ -101,14 +114,17 @@ fn action(part: Part, key: Key) -> Action {
             | Key::SourceSystem,
         ) => Action::Skip,
         (Part::Top | Part::Properties, key) if (key as usize) < TEXTS => Action::Text(key),
-        (Part::Top | Part::Properties, Key::SignInCount) => Action::Notice(key),
+        (Part::Top | Part::Properties, Key::SignInCount) | (Part::Top, Key::Counted) => {
+            Action::Notice(key)
+        }
         (Part::Top | Part::Properties, key) if key.other_log().is_some() => Action::Notice(key),
         (Part::Status, Key::ErrorCode | Key::FailureReason)
         | (Part::Location, Key::Country)
         | (
             Part::ManagedServiceIdentity,
             Key::MsiType | Key::AssociatedResourceId | Key::FederatedTokenIssuer,
-        ) => Action::Text(key),
+        )
+        | (Part::Azure, Key::TenantId | Key::CorrelationId) => Action::Text(key),
         _ => Action::Skip,
     }
 }
@@ -116,7 +132,11 @@ fn action(part: Part, key: Key) -> Action {
 fn notice(fields: &mut Fields<'_>, key: Key) {
     let apart = match key {
         Key::EcsTimestamp => {
-            fields.is_elastic = true;
+            fields.mark(Mark::Elastic);
+            return;
+        }
+        Key::Counted => {
+            fields.mark(Mark::Counted);
             return;
         }
         Key::SignInCount => Some(Apart::Summary),
@@ -129,19 +149,30 @@ fn notice(fields: &mut Fields<'_>, key: Key) {
 /// A text where an object was expected: JSON, the repr of a Python object, or plain text.
 fn unwrap_text<'de>(fields: &mut Fields<'de>, part: Part, text: Cow<'de, str>) {
     let text = trimmed(text);
-    if text.starts_with(['{', '[']) && fields.depth < DEPTH_AT_MOST {
+    if text.starts_with(['{', '[']) && fields.depth < DEPTH_AT_MOST && !text.starts_with("{\\") {
         let part = if part == Part::Original { Part::Top } else { part };
         let depth = fields.depth + 1;
         let found = match text {
             Cow::Borrowed(text) => inner(text, part, depth),
             Cow::Owned(text) => inner(&text, part, depth).map(Fields::into_owned),
         };
-        if let Some(found) = found {
-            fields.absorb(found);
+        match found {
+            Some(found) => fields.absorb(found),
+            None if part == Part::Properties => fields.unread = Some(UNREAD),
+            None => {}
         }
         return;
     }
+    if fields.depth < DEPTH_AT_MOST
+        && let Some(inner) = wrapped_again(&text)
+    {
+        fields.depth += 1;
+        unwrap_text(fields, part, Cow::Owned(inner));
+        fields.depth -= 1;
+        return;
+    }
     match part {
+        Part::Properties if !value::is_absent(&text) => fields.unread = Some(UNREAD),
         Part::Status if !value::is_absent(&text) => fields.status = text,
         // `US`, or `Tel Aviv, Tel Aviv, IL` in a portal export.
         Part::Location if !fields.has(Key::Country) => {
@@ -159,15 +190,30 @@ fn unwrap_text<'de>(fields: &mut Fields<'de>, part: Part, text: Cow<'de, str>) {
     }
 }
 
+/// The text inside a text of JSON that is a text itself, or that lost the quotes around it.
+fn wrapped_again(text: &str) -> Option<String> {
+    if text.starts_with('"') {
+        serde_json::from_str(text).ok()
+    } else if text.starts_with("{\\") {
+        serde_json::from_str(&format!("\"{text}\"")).ok()
+    } else {
+        None
+    }
+}
+
 fn inner(text: &str, part: Part, depth: u8) -> Option<Fields<'_>> {
     let mut fields = Fields::at(depth);
-    fields.in_envelope = part == Part::Properties;
+    if part == Part::Properties {
+        fields.mark(Mark::InEnvelope);
+    }
     if walk(text, part, &mut fields).is_ok() {
         return Some(fields);
     }
     let json = lenient::to_json(text);
     let mut fields = Fields::at(depth);
-    fields.in_envelope = part == Part::Properties;
+    if part == Part::Properties {
+        fields.mark(Mark::InEnvelope);
+    }
     walk(&json, part, &mut fields).ok()?;
     Some(fields.into_owned())
 }
@@ -206,7 +252,9 @@ impl<'de> Visitor<'de> for Object<'_, 'de> {
             is_empty = false;
             map.next_value_seed(Member { fields, part, key })?;
         }
-        fields.in_envelope |= part == Part::Properties && !is_empty;
+        if part == Part::Properties && !is_empty {
+            fields.mark(Mark::InEnvelope);
+        }
         Ok(())
     }
 
@@ -289,7 +337,12 @@ impl<'de> DeserializeSeed<'de> for Member<'_, 'de> {
         let Self { fields, part, key } = self;
         match action(part, key) {
             Action::Text(key) => json.deserialize_any(Text { fields, key }),
-            Action::Walk(part) => Object { fields, part }.deserialize(json),
+            Action::Walk(part) => {
+                if part == Part::Properties {
+                    fields.mark(Mark::Properties);
+                }
+                Object { fields, part }.deserialize(json)
+            }
             Action::Notice(key) => {
                 let there: Presence = serde::Deserialize::deserialize(json)?;
                 if there.0 {
@@ -299,78 +352,5 @@ impl<'de> DeserializeSeed<'de> for Member<'_, 'de> {
             }
             Action::Skip => json.deserialize_ignored_any(IgnoredAny).map(drop),
         }
-    }
-}
-
-/// A value of text, number or truth; all are kept as text.
-struct Text<'f, 'de> {
-    fields: &'f mut Fields<'de>,
-    key: Key,
-}
-
-impl<'de> Visitor<'de> for Text<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<(), E> {
-        self.fields.set(self.key, Cow::Borrowed(text));
-        Ok(())
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        self.fields.set(self.key, Cow::Owned(text.to_owned()));
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, truth: bool) -> Result<(), E> {
-        self.fields.set(self.key, Cow::Borrowed(if truth { "true" } else { "false" }));
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
-        self.fields.set(self.key, Cow::Owned(number.to_string()));
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
-        let text = if number == 0 { Cow::Borrowed("0") } else { Cow::Owned(number.to_string()) };
-        self.fields.set(self.key, text);
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
-        self.fields.set(self.key, Cow::Owned(number.to_string()));
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        IgnoredAny.visit_map(map).map(drop)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<(), A::Error> {
-        IgnoredAny.visit_seq(list).map(drop)
-    }
-}
-
-/// Whether a value says anything.
-struct Presence(bool);
-
-impl<'de> serde::Deserialize<'de> for Presence {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        let value = serde_json::Value::deserialize(json)?;
-        Ok(Self(match value {
-            serde_json::Value::Null => false,
-            serde_json::Value::String(text) => !value::is_absent(text.trim()),
-            serde_json::Value::Array(list) => !list.is_empty(),
-            serde_json::Value::Object(map) => !map.is_empty(),
-            _ => true,
-        }))
     }
 }

@@ -1,5 +1,7 @@
 //! The keys of a record that mean something to us, found by their spelling in any case.
 
+use super::spelling;
+
 /// Declares the keys with their spelling in lower case, and their number.
 macro_rules! keys {
     ($($(#[$doc:meta])* $key:ident $(= $name:literal)+,)+) => {
@@ -18,10 +20,10 @@ macro_rules! keys {
 keys! {
     // Texts: each has a slot in `Fields`. `TEXTS` counts them, so they stand first.
     Id = "id" = "requestid" = "request id",
-    CreatedDateTime = "createddatetime" = "date",
-    Time = "time",
+    CreatedDateTime = "createddatetime" = "createdat" = "date",
+    Time = "time" = "timestamp",
     TimeGenerated = "timegenerated",
-    AppId = "appid" = "application id",
+    AppId = "appid" = "application id" = "applicationid",
     AppDisplayName = "appdisplayname" = "application",
     ServicePrincipalId = "serviceprincipalid" = "service principal id",
     ServicePrincipalName = "serviceprincipalname" = "service principal name",
@@ -46,20 +48,22 @@ keys! {
     AutonomousSystemNumber = "autonomoussystemnumber" = "autonomous system number",
     IpAddress = "ipaddress" = "ip address",
     CallerIpAddress = "calleripaddress",
-    UserPrincipalName = "userprincipalname" = "username",
+    UserPrincipalName = "userprincipalname" = "username" = "accountupn",
     UserId = "userid" = "user id",
     IsInteractive = "isinteractive",
     Category = "category",
-    Type = "type",
+    Type = "type" = "$table",
     OperationName = "operationname",
     ResultType = "resulttype",
     ResultSignature = "resultsignature",
+    ResultDescription = "resultdescription",
     CorrelationId = "correlationid" = "correlation id",
-    ErrorCode = "errorcode" = "sign-in error code",
+    ErrorCode = "errorcode" = "sign-in error code" = "signinerrorcode",
     FailureReason = "failurereason" = "failure reason",
-    Country = "countryorregion",
+    Country = "countryorregion" = "country",
     MsiType = "msitype" = "managedidentitytype" = "managed identity type",
     AssociatedResourceId = "associatedresourceid",
+    IsManagedIdentity = "ismanagedidentity",
     FederatedTokenIssuer = "federatedtokenissuer",
     SourceSystem = "sourcesystem",
     // Objects that hold more of them, or texts of JSON.
@@ -73,13 +77,21 @@ keys! {
     EcsSource = "_source",
     EcsOriginal = "event.original" = "original" = "message",
     EcsTimestamp = "@timestamp",
+    /// Where an Elastic document keeps the fields of the record.
+    EcsAzure = "azure",
+    EcsSignInLogs = "signinlogs",
     // Keys that only other logs have.
-    SignInCount = "signincount",
+    SignInCount = "signincount" = "numberofsignins",
+    /// What a query counted; a name that ends so is one, too.
+    Counted = "count" = "count_",
     OfAudit = "activitydisplayname" = "initiatedby" = "targetresources" = "loggedbyservice",
-    OfRisk = "riskeventtype" = "risktype" = "detecteddatetime" = "risklastupdateddatetime",
+    OfRisk = "riskeventtype" = "risktype" = "detecteddatetime" = "risklastupdateddatetime" = "isprocessing",
     OfProvisioning = "provisioningaction" = "provisioningsteps" = "changeid" = "cycleid",
-    OfActivity = "authorization" = "claims" = "eventdataid" = "operationnamevalue",
+    OfActivity = "authorization" = "claims" = "eventdataid" = "operationnamevalue" = "eventcategory",
     OfGraphActivity = "requesturi" = "signinactivityid",
+    OfReport = "lastsigninactivity" = "delegatedclientsigninactivity"
+        = "applicationauthenticationclientsigninactivity",
+    OfOffice = "recordtype" = "officeworkload",
     /// `labels.json` of `signinel simulate` lies beside its records.
     OfSimulation = "is_benign",
     /// Records of several kinds wrapped in one: never a record.
@@ -123,8 +135,16 @@ const fn hash(name: &[u8]) -> usize {
 }
 
 impl Key {
-    /// The key of this name, whatever its case.
+    /// The key of this name, whatever its case and whatever stands between its words.
     pub(super) fn of(name: &str) -> Self {
+        match Self::known(name) {
+            Self::Unknown => spelling::other(name),
+            key => key,
+        }
+    }
+
+    /// The key of a name that is written as it is here, but for its case.
+    pub(super) fn known(name: &str) -> Self {
         let mut slot = hash(name.as_bytes());
         while let Some(&(known, key)) = NAMES.get(usize::from(TABLE[slot])) {
             if known.len() == name.len() && known.eq_ignore_ascii_case(name) {
@@ -135,16 +155,8 @@ impl Key {
         Self::Unknown
     }
 
-    /// The key of a column: exports add `[UTC]`, `(UTC)`, `_dynamic` or `_string` to the name.
-    pub(super) fn of_column(name: &str) -> Self {
-        let name = name.trim();
-        let bare = match name.find([' ', '(', '[']) {
-            Some(_) if name.ends_with([']', ')']) => {
-                name.rfind(['(', '[']).map_or(name, |at| name[..at].trim_end())
-            }
-            _ => name.trim_end_matches("_dynamic").trim_end_matches("_string"),
-        };
-        Self::of(bare)
+    pub(super) fn is_time(self) -> bool {
+        matches!(self, Self::CreatedDateTime | Self::Time | Self::TimeGenerated)
     }
 
     /// As what other log a record with this key is known.
@@ -155,6 +167,8 @@ impl Key {
             Self::OfProvisioning => "provisioning",
             Self::OfActivity => "subscription activity",
             Self::OfGraphActivity => "Graph activity",
+            Self::OfReport => "sign-in activity report",
+            Self::OfOffice => "Microsoft 365 audit",
             Self::OfSimulation => "simulation label",
             _ => return None,
         })
@@ -174,14 +188,5 @@ mod tests {
         assert_eq!(Key::of("riskDetail"), Key::Unknown);
         assert_eq!(Key::of(""), Key::Unknown);
         assert_eq!(Key::of("é"), Key::Unknown);
-    }
-
-    #[test]
-    fn columns_are_found_with_their_decorations() {
-        assert_eq!(Key::of_column("CreatedDateTime [UTC]"), Key::CreatedDateTime);
-        assert_eq!(Key::of_column("Date (UTC)"), Key::CreatedDateTime);
-        assert_eq!(Key::of_column("Status_dynamic"), Key::Status);
-        assert_eq!(Key::of_column("LocationDetails_string"), Key::Location);
-        assert_eq!(Key::of_column("Application ID "), Key::AppId);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::model::{Rejected, SignInType};
 
-use super::fields::{Apart, Fields};
+use super::fields::{Apart, Fields, Mark};
 use super::key::Key;
 use super::value;
 
@@ -61,15 +61,27 @@ fn log_of(name: &str) -> Option<Log> {
     })
 }
 
+/// The table without what a search job, a restore or a custom table adds to its name.
+fn log_of_table(name: &str) -> Option<Log> {
+    log_of(name).or_else(|| {
+        let (table, ending) = name.rsplit_once('_')?;
+        let is_copy = ["SRCH", "RST", "CL"].iter().any(|it| ending.eq_ignore_ascii_case(it));
+        is_copy.then(|| log_of(table))?
+    })
+}
+
 /// The sign-in type, or as what the record is recognised instead.
 pub(super) fn sign_in_type(fields: &Fields<'_>) -> Result<SignInType, Rejected> {
     if fields.apart == Some(Apart::Summary) {
         return Err(Rejected::Other("sign-in summary"));
     }
-    let stated = log_of(fields.get(Key::Category)).or_else(|| log_of(fields.get(Key::Type)));
+    let stated = log_of(fields.get(Key::Category)).or_else(|| log_of_table(fields.get(Key::Type)));
     match (stated, fields.sign_in_type) {
         (Some(Log::Other(log)), _) => Err(Rejected::Other(log)),
         (Some(Log::SignIn(_)), _) if is_summary_of_rows(fields) => {
+            Err(Rejected::Other("query summary"))
+        }
+        _ if fields.is(Mark::Counted) && !fields.has(Key::Id) => {
             Err(Rejected::Other("query summary"))
         }
         (_, Some(kind)) | (Some(Log::SignIn(kind)), None) => Ok(kind),
@@ -93,13 +105,19 @@ fn is_summary_of_rows(fields: &Fields<'_>) -> bool {
 
 /// A record that does not say what it is.
 fn by_shape(fields: &Fields<'_>) -> Result<SignInType, Rejected> {
+    let parts = [
+        &[Key::AppId][..],
+        &[Key::ServicePrincipalId],
+        &[Key::ErrorCode, Key::ResultType],
+        &[Key::ResourceDisplayName, Key::ResourceIdentity],
+    ];
+    let parts = parts.into_iter().filter(|keys| keys.iter().any(|key| fields.has(*key))).count();
+    // A row has only the columns that a query asked for, and other tables have times, too.
+    let is_row = [Key::TimeGenerated, Key::Time].into_iter().any(|key| fields.has(key))
+        && [Key::ErrorCode, Key::ResultType].into_iter().any(|key| fields.has(key))
+        && [Key::AppId, Key::ServicePrincipalId].into_iter().any(|key| fields.has(key));
     let is_sign_in = fields.get(Key::OperationName).eq_ignore_ascii_case("Sign-in activity")
-        || (fields.has(Key::CreatedDateTime)
-            && [Key::AppId, Key::ServicePrincipalId, Key::ErrorCode, Key::ResourceDisplayName]
-                .into_iter()
-                .filter(|key| fields.has(*key))
-                .count()
-                >= 2);
+        || (parts >= 2 && (fields.has(Key::CreatedDateTime) || is_row));
     if let (Some(Apart::Log(log)), false) = (fields.apart, is_sign_in && fields.has(Key::AppId)) {
         return Err(Rejected::Other(log));
     }
@@ -109,10 +127,15 @@ fn by_shape(fields: &Fields<'_>) -> Result<SignInType, Rejected> {
     let has_user = fields.has(Key::UserPrincipalName) || fields.has(Key::UserId);
     let msi_type = fields.get(Key::MsiType);
     let is_managed = fields.has(Key::AssociatedResourceId)
+        || ["true", "1"]
+            .iter()
+            .any(|yes| fields.get(Key::IsManagedIdentity).eq_ignore_ascii_case(yes))
         || !(msi_type.is_empty() || msi_type.eq_ignore_ascii_case("none"));
     Ok(if !has_user && is_managed {
         SignInType::ManagedIdentity
-    } else if !has_user && fields.has(Key::ServicePrincipalId) {
+    } else if !has_user
+        && (fields.has(Key::ServicePrincipalId) || fields.has(Key::ServicePrincipalName))
+    {
         SignInType::ServicePrincipal
     } else if fields.get(Key::IsInteractive).eq_ignore_ascii_case("false") {
         SignInType::NonInteractiveUser
@@ -131,19 +154,21 @@ fn unknown(fields: &Fields<'_>) -> Rejected {
         Rejected::Other("storage")
     } else if path.starts_with("/subscriptions/") {
         Rejected::Other("resource")
-    } else if !category.is_empty() && fields.has(Key::Time) {
+    } else if !category.is_empty() && fields.has(Key::Time)
+        || fields.has(Key::Type) && (fields.is(Mark::Row) || fields.has(Key::TimeGenerated))
+    {
         Rejected::Other("different log's")
     } else if fields.apart == Some(Apart::List) {
-        Rejected::Broken("it holds a list of records where one was expected".to_owned())
+        Rejected::Unrecognised("it holds a list of records where one was expected".to_owned())
     } else if !category.is_empty() {
-        Rejected::Broken(format!(
+        Rejected::Unrecognised(format!(
             "`category` is `{}` and nothing else says that it is a sign-in",
             value::shown(category)
         ))
     } else {
-        Rejected::Broken(
+        Rejected::Unrecognised(
             "it is no sign-in and no record of another log that is known: neither `category` nor \
-             `createdDateTime` with `appId` and `status` is there"
+             `createdDateTime` with `appId` and `status` is there; if it is one, export it with these"
                 .to_owned(),
         )
     }

@@ -3,19 +3,23 @@
 //! It never guesses an identity: a sign-in whose time is known is an event, however little else it
 //! holds.
 
+mod dates;
 mod event;
 mod fields;
 mod json;
 mod key;
 mod kind;
 mod lenient;
+mod result;
 mod row;
+mod spelling;
+mod text;
 mod time;
 mod value;
 
 use crate::model::{Event, Form, RawRecord, Rejected};
 
-use fields::Fields;
+use fields::{Fields, Mark};
 use key::Key;
 
 /// Reads one record. The event borrows from its bytes wherever they can stay as they are.
@@ -47,7 +51,8 @@ fn read(form: Form, text: &str) -> Result<Event<'_>, Rejected> {
 }
 
 fn recognise<'a>(fields: Fields<'a>, text: &str) -> Result<Event<'a>, Rejected> {
-    let is_wrapped = fields.is_elastic && !fields.has(Key::Category) && !fields.has(Key::Type);
+    let is_wrapped =
+        fields.is(Mark::Elastic) && !fields.has(Key::Category) && !fields.has(Key::Type);
     if !is_wrapped {
         return event::from_fields(fields);
     }

@@ -8,10 +8,16 @@ use serde_json::value::RawValue;
 
 use crate::model::Rejected;
 
-use super::fields::Fields;
+use super::fields::{Fields, Mark};
 use super::json;
 use super::json::{Member, Part};
 use super::key::Key;
+use super::spelling::{Column, Zone, column};
+use super::time;
+
+/// Why a row is not read whose times are in a zone that nobody can tell.
+const UNTOLD: &str = "its times are in a zone that the head of the column does not tell as UTC: \
+                      export it again with the portal's times set to UTC";
 
 #[derive(Deserialize)]
 struct Row<'a> {
@@ -24,11 +30,12 @@ struct Row<'a> {
 pub(super) fn of_table(text: &str) -> Result<Fields<'_>, serde_json::Error> {
     let Row { columns, row } = serde_json::from_str(text)?;
     let mut fields = Fields::at(0);
-    fields.is_row = true;
-    for (column, cell) in columns.iter().zip(row) {
-        let key = Key::of_column(column);
+    fields.mark(Mark::Row);
+    for (name, cell) in columns.iter().zip(row) {
+        let Column { key, zone } = column(name);
         let mut cell = serde_json::Deserializer::from_str(cell.get());
         Member { fields: &mut fields, part: Part::Top, key }.deserialize(&mut cell)?;
+        place_in_time(&mut fields, key, zone);
     }
     Ok(fields)
 }
@@ -46,19 +53,46 @@ pub(super) fn of_csv(text: &str) -> Result<Fields<'_>, Rejected> {
     if !reader.read_record(&mut row).map_err(broken)? {
         return Err(Rejected::Broken("the row is empty".to_owned()));
     }
+    let extra = row.iter().skip(columns.len()).any(|cell| !cell.trim().is_empty());
+    if row.len() < columns.len() || extra {
+        return Err(Rejected::Broken(format!(
+            "the row has {} cells and the header {}: it was cut off, or a sign that separates cells stands \
+             in one without quotes around it; export it again",
+            row.len(),
+            columns.len()
+        )));
+    }
     let mut fields = Fields::at(0);
-    fields.is_row = true;
-    for (column, cell) in columns.iter().zip(&row) {
+    fields.mark(Mark::Row);
+    for (name, cell) in columns.iter().zip(&row) {
         if !cell.is_empty() {
-            let cell = Cow::Owned(cell.to_owned());
-            json::put(&mut fields, Part::Top, Key::of_column(column), cell);
+            let Column { key, zone } = column(name);
+            json::put(&mut fields, Part::Top, key, Cow::Owned(cell.to_owned()));
+            place_in_time(&mut fields, key, zone);
         }
     }
     Ok(fields)
 }
 
+/// Adds the zone that the head of the column tells to a time that has none of its own.
+fn place_in_time(fields: &mut Fields<'_>, key: Key, zone: Zone) {
+    if zone == Zone::Own || !key.is_time() || !fields.has(key) {
+        return;
+    }
+    let Zone::Ahead(ahead) = zone else {
+        fields.unread = Some(UNTOLD);
+        return;
+    };
+    let sign = if ahead < 0 { '-' } else { '+' };
+    let (hours, minutes) = (ahead.abs() / 60, ahead.abs() % 60);
+    let text = format!("{} {sign}{hours:02}:{minutes:02}", fields.get(key));
+    if time::read(&text).is_some() {
+        fields.set(key, Cow::Owned(text));
+    }
+}
+
 /// The sign that separates most columns: spreadsheets write semicolons in half of Europe.
 fn delimiter(header: &str) -> u8 {
     let count = |sign: u8| header.bytes().filter(|byte| *byte == sign).count();
-    [b',', b';', b'\t'].into_iter().rev().max_by_key(|sign| count(*sign)).unwrap_or(b',')
+    [b',', b';', b'\t', b'|'].into_iter().rev().max_by_key(|sign| count(*sign)).unwrap_or(b',')
 }

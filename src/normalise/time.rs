@@ -1,13 +1,16 @@
 //! Times as records spell them.
 //!
-//! Two rules settle what the spelling leaves open. A time without a zone is UTC. `04/02/2021` is
+//! Three rules settle what the spelling leaves open. A time without a zone is UTC. `04/02/2021` is
 //! month first, as Azure's own exports write it, unless the month would be greater than 12.
+//! `04.02.2021` is day first, for nobody writes months before dots.
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::dates;
+
 /// Reads a time to the microsecond; further digits are cut off. `None` when it is none.
 pub(super) fn read(text: &str) -> Option<DateTime<Utc>> {
-    usual(text.as_bytes()).or_else(|| any(text.as_bytes()))
+    usual(text.as_bytes()).or_else(|| any(text.as_bytes())).or_else(|| dates::read(text))
 }
 
 /// Whether it is the time that .NET writes for "none", year 1.
@@ -30,7 +33,7 @@ fn usual(text: &[u8]) -> Option<DateTime<Utc>> {
 }
 
 /// Digits only, at most nine of them.
-fn number(digits: &[u8]) -> Option<u32> {
+pub(super) fn number(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() || digits.len() > 9 || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -39,7 +42,7 @@ fn number(digits: &[u8]) -> Option<u32> {
 
 /// `.6328802…` as microseconds, and what follows.
 fn fraction(text: &[u8]) -> (u32, &[u8]) {
-    let Some((b'.', digits)) = text.split_first() else { return (0, text) };
+    let Some((b'.' | b',', digits)) = text.split_first() else { return (0, text) };
     let length = digits.iter().take_while(|digit| digit.is_ascii_digit()).count();
     let micros = (0..6).fold(0, |sum, place| {
         sum * 10 + if place < length { u32::from(digits[place] - b'0') } else { 0 }
@@ -48,14 +51,16 @@ fn fraction(text: &[u8]) -> (u32, &[u8]) {
 }
 
 /// The minutes that a zone is ahead of UTC; nothing is UTC.
-fn offset(zone: &[u8]) -> Option<i32> {
+pub(super) fn offset(zone: &[u8]) -> Option<i32> {
     match zone {
         b"" | b"Z" | b"z" | b"UTC" | b"GMT" | b"+00:00" => Some(0),
+        [zone @ .., b' ', b'U', b'T', b'C'] => offset(zone.trim_ascii_end()),
         [sign @ (b'+' | b'-'), rest @ ..] => {
             let (hours, minutes) = match rest {
                 [h, b':', m1, m2] => ([b'0', *h], [*m1, *m2]),
                 [h1, h2, b':', m1, m2] | [h1, h2, m1, m2] => ([*h1, *h2], [*m1, *m2]),
                 [h1, h2] => ([*h1, *h2], *b"00"),
+                [h] => ([b'0', *h], *b"00"),
                 _ => return None,
             };
             let (hours, minutes) = (number(&hours)?, number(&minutes)?);
@@ -81,22 +86,28 @@ fn instant(
 
 /// Every other spelling: `8/22/2022 6:07:16 PM`, `4/28/2021, 2:08:45.221 PM`,
 /// `1/9/2007 10:41:00 AM +01:00`, `2022-09-09T8:48:50Z`, `2021-02-04T07: 45: 44.5Z`.
-fn any(text: &[u8]) -> Option<DateTime<Utc>> {
+pub(super) fn any(text: &[u8]) -> Option<DateTime<Utc>> {
     // Long text is no time, and is not worth a walk.
     if text.len() > 64 {
         return None;
     }
     let (first, rest) = digits(text)?;
+    let has_dots = rest.first() == Some(&b'.');
     let (second, rest) = digits(after(rest, b"-/.")?)?;
     let (third, rest) = digits(after(rest, b"-/.")?)?;
     let date = match [number(first)?, number(second)?, number(third)?] {
         date if first.len() == 4 => date,
-        [day, month, year] if third.len() == 4 && day > 12 => [year, month, day],
-        [month, day, year] if third.len() == 4 => [year, month, day],
-        _ => return None,
+        [one, other, year] => {
+            let year = match third.len() {
+                4 => year,
+                2 => 2000 + year,
+                _ => return None,
+            };
+            if has_dots || one > 12 { [year, other, one] } else { [year, one, other] }
+        }
     };
     let rest = rest.trim_ascii_start();
-    let rest = after(rest, b"T,").unwrap_or(rest).trim_ascii_start();
+    let rest = after(rest, b"Tt,").unwrap_or(rest).trim_ascii_start();
     let (hour, rest) = digits(rest)?;
     let (minute, rest) = digits(after(rest, b":")?.trim_ascii_start())?;
     let (second, rest) = match after(rest, b":") {
@@ -109,13 +120,10 @@ fn any(text: &[u8]) -> Option<DateTime<Utc>> {
     let mut zone = rest;
     if let Some((half, others)) = rest.split_at_checked(2)
         && half[1].eq_ignore_ascii_case(&b'M')
+        && matches!(half[0], b'A' | b'a' | b'P' | b'p')
         && hour <= 12
     {
-        hour = match half[0].to_ascii_uppercase() {
-            b'A' => hour % 12,
-            b'P' => hour % 12 + 12,
-            _ => return None,
-        };
+        hour = hour % 12 + if half[0].eq_ignore_ascii_case(&b'P') { 12 } else { 0 };
         zone = others.trim_ascii_start();
     }
     instant(date, [hour, number(minute)?, number(second)?], micros, offset(zone)?)
@@ -166,6 +174,14 @@ mod tests {
     fn the_month_comes_first_unless_it_cannot() {
         reads("04/02/2021 07:45:00", "2021-04-02T07:45:00Z");
         reads("22/08/2022 18:07:16", "2022-08-22T18:07:16Z");
+        reads("11/20/26 2:04:11 AM", "2026-11-20T02:04:11Z");
+    }
+
+    #[test]
+    fn before_dots_stands_the_day() {
+        reads("04.02.2026 02:04:11", "2026-02-04T02:04:11Z");
+        reads("20.11.2026, 02:04:11", "2026-11-20T02:04:11Z");
+        reads("2026.11.20 02:04:11", "2026-11-20T02:04:11Z");
     }
 
     #[test]
@@ -175,7 +191,9 @@ mod tests {
         {
             assert_eq!(read(text), None, "{text}");
         }
-        for text in ["2025-04-22T20:00:56+99:00", "2025-04-22T20:00:56é", "1/2/3 4:5:6"] {
+        for text in
+            ["2025-04-22T20:00:56+99:00", "2025-04-22T20:00:56é", "1/2/3 4:5:6", "99.99.2026 1:2"]
+        {
             assert_eq!(read(text), None, "{text}");
         }
     }

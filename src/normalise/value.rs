@@ -7,11 +7,14 @@ use std::net::IpAddr;
 /// many ways.
 pub(super) fn is_absent(text: &str) -> bool {
     match text.as_bytes() {
-        [] => true,
-        [b'n' | b'N', ..] => text.eq_ignore_ascii_case("null"),
-        [b'<', ..] => {
-            text.eq_ignore_ascii_case("<null>") || text.eq_ignore_ascii_case("<redacted>")
+        [] | b"-" | b"--" => true,
+        [b'n' | b'N', rest @ ..] if rest.len() < 4 => {
+            ["null", "n/a", "nan", "nat", "nil"].iter().any(|word| text.eq_ignore_ascii_case(word))
         }
+        [b'<' | b'(', ..] => ["<null>", "<redacted>", "(null)", "<none>", "<n/a>"]
+            .iter()
+            .any(|word| text.eq_ignore_ascii_case(word)),
+        [b'u' | b'U', ..] => text.eq_ignore_ascii_case("undefined"),
         [b'0', .., b'0'] => {
             matches!(text.len(), 32 | 36) && text.bytes().all(|sign| matches!(sign, b'0' | b'-'))
         }
@@ -33,16 +36,53 @@ pub(super) fn id(text: Cow<'_, str>) -> Cow<'_, str> {
         match byte {
             b'A'..=b'F' => upper = true,
             b'0'..=b'9' | b'a'..=b'f' | b'-' => {}
-            _ => return text,
+            _ => return unusual_id(text),
         }
     }
     if upper { Cow::Owned(text.to_ascii_lowercase()) } else { text }
 }
 
-/// An IP address without its port; empty when the text is none (masked, a network, a GUID, …).
+/// A GUID in braces or with signs that do not show; a word that says that there is none, and would
+/// unite strangers.
+fn unusual_id(text: Cow<'_, str>) -> Cow<'_, str> {
+    if says_none(&text) {
+        return Cow::Borrowed("");
+    }
+    let is_around = |sign: char| {
+        sign.is_whitespace()
+            || matches!(sign, '{' | '}' | '\'' | '"' | '\u{200b}'..='\u{200f}' | '\u{feff}')
+    };
+    match uuid::Uuid::try_parse(text.trim_matches(is_around)) {
+        Ok(guid) if guid.is_nil() => Cow::Borrowed(""),
+        Ok(guid) => Cow::Owned(guid.to_string()),
+        Err(_) => text,
+    }
+}
+
+/// Words that stand where there is no name or id.
+pub(super) fn says_none(text: &str) -> bool {
+    ["none", "unknown"].iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+/// Whether it is a GUID as `id` spells it.
+pub(super) fn is_guid(text: &str) -> bool {
+    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
+}
+
+/// An IP address without its port; empty when the text is none (masked, a network, a GUID, all zeros,
+/// …). Of several it is the first, which is the client's.
 pub(super) fn ip(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.is_empty() || text.parse::<IpAddr>().is_ok() {
-        return text;
+    match text.parse::<IpAddr>() {
+        Ok(address) if address.is_unspecified() => return Cow::Borrowed(""),
+        Ok(_) => return text,
+        Err(_) if text.is_empty() => return text,
+        Err(_) => {}
+    }
+    if let Some(end) = text.find([',', ';', '%']) {
+        return match text {
+            Cow::Borrowed(text) => ip(Cow::Borrowed(text[..end].trim())),
+            Cow::Owned(text) => ip(Cow::Owned(text[..end].trim().to_owned())),
+        };
     }
     let bare = match text.strip_prefix('[') {
         Some(rest) => rest.split_once(']').map(|(address, _)| address),
@@ -85,10 +125,30 @@ mod tests {
 
     #[test]
     fn many_spellings_mean_absent() {
-        for text in ["", "null", "<null>", "<Redacted>", "00000000-0000-0000-0000-000000000000"] {
+        for text in [
+            "n/a",
+            "NaN",
+            "-",
+            "undefined",
+            "(null)",
+            "",
+            "null",
+            "<null>",
+            "<Redacted>",
+            "00000000-0000-0000-0000-000000000000",
+        ] {
             assert!(is_absent(text), "{text}");
         }
-        for text in ["0", "none", "0.0.0.0", "00000003-0000-0000-c000-000000000000", "0000"] {
+        for text in [
+            "no",
+            "nancy",
+            "u",
+            "0",
+            "none",
+            "0.0.0.0",
+            "00000003-0000-0000-c000-000000000000",
+            "0000",
+        ] {
             assert!(!is_absent(text), "{text}");
         }
     }
@@ -103,6 +163,15 @@ mod tests {
             id("041d2fa0ca184c0a81acb9546c06f3ed".into()),
             "041d2fa0-ca18-4c0a-81ac-b9546c06f3ed"
         );
+        for text in [
+            "{041D2FA0-CA18-4C0A-81AC-B9546C06F3ED}",
+            "041d2fa0-ca18-4c0a-81ac-b9546c06f3ed\u{200b}",
+        ] {
+            assert_eq!(id(text.into()), "041d2fa0-ca18-4c0a-81ac-b9546c06f3ed");
+        }
+        for text in ["None", "unknown", "{00000000-0000-0000-0000-000000000000}"] {
+            assert_eq!(id(text.into()), "", "{text}");
+        }
         assert_eq!(id("66EA54EB-blah".into()), "66EA54EB-blah");
         assert_eq!(id("urn:AppProxy:X".into()), "urn:AppProxy:X");
         assert!(matches!(id("041d2fa0-ca18-4c0a-81ac-b9546c06f3ed".into()), Cow::Borrowed(_)));
@@ -120,6 +189,10 @@ mod tests {
             ("1:2:3:4:5:6:7:8:9", ""),
             ("8a4de8b5-095c-47d0-a96f-a75130c61d53", ""),
             ("[x]", ""),
+            ("0.0.0.0", ""),
+            ("::", ""),
+            ("1.2.3.4, 5.6.7.8", "1.2.3.4"),
+            ("fe80::1%eth0", "fe80::1"),
             ("", ""),
         ] {
             assert_eq!(ip(text.into()), expected, "{text}");

@@ -4,6 +4,7 @@
 //! have in the database are found when the batch is written, so that making a batch needs no database
 //! and can go on beside the writing of the one before it.
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -82,6 +83,16 @@ pub struct Fetched {
     pub retried: Vec<i64>,
     /// Records of other logs.
     pub other: u64,
+    /// What these are, and how many of each.
+    pub others: BTreeMap<&'static str, u64>,
+}
+
+impl Fetched {
+    /// Counts a record that is none of ours.
+    pub fn passes_over(&mut self, log: &'static str) {
+        self.other += 1;
+        *self.others.entry(log).or_default() += 1;
+    }
 }
 
 impl Batch {

@@ -79,7 +79,7 @@ impl Store {
         (reading, mark): (Option<&Reading<'_>>, Option<(&str, &Mark)>),
         now: DateTime<Utc>,
     ) -> Result<Tally, StoreError> {
-        let Fetched { batch, bytes, rejects, retried, other } = fetched;
+        let Fetched { batch, bytes, rejects, retried, other, .. } = fetched;
         let mut dictionary_slot = self.dictionary.lock().await;
         // Taken out, so that a write which is given up half-way leaves an empty one behind rather than
         // one that knows rows which are not there.

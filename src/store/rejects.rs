@@ -74,26 +74,41 @@ impl Store {
             .await?)
     }
 
+    /// Where a record that was set aside stood, and why it was.
+    pub async fn reject_overview(&self, id: i64) -> Result<Option<RejectOverview>, StoreError> {
+        let row: Option<OverviewRow> = sqlx::query_as(
+            "select r.id, s.name, r.received_at, r.origin, r.place, r.reason from rejects r \
+             join sources s on s.id = r.source_id where r.id = $1",
+        )
+        .bind(id)
+        .fetch_optional(self.readers())
+        .await?;
+        Ok(row.map(overview))
+    }
+
     /// Records set aside, the latest first.
     pub async fn reject_overviews(&self, limit: u32) -> Result<Vec<RejectOverview>, StoreError> {
-        let rows: Vec<(i64, String, i64, String, i64, String)> = sqlx::query_as(
+        let rows: Vec<OverviewRow> = sqlx::query_as(
             "select r.id, s.name, r.received_at, r.origin, r.place, r.reason from rejects r \
              join sources s on s.id = r.source_id order by r.id desc limit $1",
         )
         .bind(limit)
         .fetch_all(self.readers())
         .await?;
-        Ok(rows
-            .into_iter()
-            .map(|(id, source, received_at, origin, place, reason)| RejectOverview {
-                id,
-                source,
-                received_at: time(received_at),
-                origin,
-                place: u64::try_from(place).unwrap_or(0),
-                reason,
-            })
-            .collect())
+        Ok(rows.into_iter().map(overview).collect())
+    }
+}
+
+type OverviewRow = (i64, String, i64, String, i64, String);
+
+fn overview((id, source, received_at, origin, place, reason): OverviewRow) -> RejectOverview {
+    RejectOverview {
+        id,
+        source,
+        received_at: time(received_at),
+        origin,
+        place: u64::try_from(place).unwrap_or(0),
+        reason,
     }
 }
 

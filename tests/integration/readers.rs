@@ -6,11 +6,17 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use signinel::ingest::import::{Import, Imported, import};
+use signinel::ingest::{Provenance, fetched};
+use signinel::sources::files::cut_page;
 use signinel::store::{Store, Tally};
 use tokio_util::sync::CancellationToken;
 
 use crate::arranged::{Arrangement, arrange, arrangement};
 use crate::garbled::{Made, Wrapping, anything, graph, mutated, rubbish, wrapping};
+
+fn now() -> DateTime<Utc> {
+    "2026-11-23T00:00:00Z".parse().unwrap()
+}
 
 /// A database for the cases of a test, and a folder for their files.
 struct Bench {
@@ -32,7 +38,7 @@ impl Bench {
         let with = Import {
             store: &self.store,
             tenant_id: String::new(),
-            now: "2026-11-23T00:00:00Z".parse::<DateTime<Utc>>().unwrap(),
+            now: now(),
             stop: &CancellationToken::new(),
             on_batch: &|_| (),
         };
@@ -112,6 +118,33 @@ fn hold<S: Strategy>(
 #[test]
 fn records_changed_in_any_way_are_all_accounted_for() {
     hold(400, mutated(), |bench, name, file| bench.twice(name, &file).map(drop));
+}
+
+/// A page of Graph goes another way than a file: it is cut where it stands.
+#[test]
+fn pages_changed_in_any_way_are_all_accounted_for() {
+    hold(300, mutated(), |bench, name, page| {
+        let cut = cut_page(page.bytes.clone());
+        let in_page = (cut.len() + cut.misread().len()) as u64;
+        let add = || {
+            let fetched = fetched(cut_page(page.bytes.clone()), &Provenance::of(name, "tenant"));
+            let others: u64 = fetched.others.values().sum();
+            assert_eq!(others, fetched.other, "each of another log has a name");
+            bench
+                .runtime
+                .block_on(bench.store.add(("page", "graph"), fetched, None, now()))
+                .unwrap()
+        };
+        let (first, second) = (add(), add());
+        // What is wrapped may hold several.
+        prop_assert!(first.read >= in_page, "{first:?} of {in_page}");
+        prop_assert_eq!(first.read, first.stored + first.duplicates + first.rejected + first.other);
+        let expected = Tally { stored: 0, duplicates: first.stored + first.duplicates, ..first };
+        prop_assert_eq!(second, expected, "the same page again");
+        let unaccounted = bench.runtime.block_on(bench.store.unaccounted()).unwrap();
+        prop_assert_eq!(unaccounted, Vec::<String>::new());
+        Ok(())
+    });
 }
 
 #[test]

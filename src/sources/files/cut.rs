@@ -40,17 +40,23 @@ pub(super) trait Cutter: Send {
 pub(super) struct Lines {
     line: u64,
     counted: usize,
+    /// The last sign of a line.
+    end: u8,
 }
 
 impl Lines {
     pub(super) fn new() -> Self {
-        Self { line: 1, counted: 0 }
+        Self::ending(b'\n')
+    }
+
+    pub(super) fn ending(end: u8) -> Self {
+        Self { line: 1, counted: 0, end }
     }
 
     /// The 1-based line of a place that is not before the last one asked for.
     pub(super) fn at(&mut self, window: &[u8], place: usize) -> u64 {
         if place > self.counted {
-            let passed = memchr::memchr_iter(b'\n', &window[self.counted..place]).count();
+            let passed = memchr::memchr_iter(self.end, &window[self.counted..place]).count();
             self.line += u64::try_from(passed).unwrap_or(u64::MAX);
             self.counted = place;
         }

@@ -7,6 +7,8 @@ use flate2::bufread::MultiGzDecoder;
 
 /// What is read at once.
 const CHUNK: usize = 64 << 10;
+/// Bytes that are looked at first.
+const PEEKED: usize = 8;
 
 /// The content as UTF-8 without a mark, whatever it was wrapped in.
 pub(super) fn open(input: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
@@ -19,10 +21,10 @@ pub(super) fn open(input: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Sen
     unmark(&start, unpacked)
 }
 
-/// The first three bytes, and the input as if they had not been read.
+/// The first bytes, and the input as if they had not been read.
 fn peek(mut input: Box<dyn Read + Send>) -> io::Result<(Vec<u8>, Box<dyn Read + Send>)> {
-    let mut start = Vec::with_capacity(3);
-    input.by_ref().take(3).read_to_end(&mut start)?;
+    let mut start = Vec::with_capacity(PEEKED);
+    input.by_ref().take(PEEKED as u64).read_to_end(&mut start)?;
     Ok((start.clone(), Box::new(Cursor::new(start).chain(input))))
 }
 
@@ -32,18 +34,30 @@ fn unmark(start: &[u8], mut input: Box<dyn Read + Send>) -> io::Result<Box<dyn R
         [0xef, 0xbb, 0xbf, ..] => input.read_exact(&mut mark)?,
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             input.read_exact(&mut mark[..2])?;
-            let read_unit = if start[0] == 0xff { u16::from_le_bytes } else { u16::from_be_bytes };
-            return Ok(Box::new(Utf16 {
-                input,
-                read_unit,
-                units: Vec::new(),
-                odd: None,
-                text: Cursor::default(),
-            }));
+            return Ok(utf_16(input, start[0] == 0xff));
         }
+        // Without a mark it shows itself by a zero beside each of the signs that records begin with.
+        _ if has_zeros(start, 1) => return Ok(utf_16(input, true)),
+        _ if has_zeros(start, 0) => return Ok(utf_16(input, false)),
         _ => {}
     }
     Ok(input)
+}
+
+/// Whether every second byte is zero, and the others are signs of ASCII.
+fn has_zeros(start: &[u8], odd: usize) -> bool {
+    let is_sign = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    start.len() == PEEKED
+        && start.iter().enumerate().all(
+            |(at, byte)| {
+                if at % 2 == odd { *byte == 0 } else { is_sign(byte) }
+            },
+        )
+}
+
+fn utf_16(input: Box<dyn Read + Send>, is_little: bool) -> Box<dyn Read + Send> {
+    let read_unit = if is_little { u16::from_le_bytes } else { u16::from_be_bytes };
+    Box::new(Utf16 { input, read_unit, units: Vec::new(), odd: None, text: Cursor::default() })
 }
 
 /// UTF-16 as UTF-8.

@@ -4,7 +4,7 @@
 //! Only brackets and quotes are looked at, so that what stands in one record cannot spoil the next,
 //! and each keeps the bytes it had.
 
-use memchr::{memchr, memchr3};
+use memchr::{memchr, memchr3, memmem};
 
 use crate::model::Form;
 
@@ -13,6 +13,11 @@ use super::cut::{Cut, Cutter, Lines};
 use super::line::{Line, Starts};
 use super::object::{Object, Walked};
 use super::{line, object};
+
+const PROSE: &str = "this is neither JSON nor CSV: export sign-ins as one of them; what stands before a record on its \
+                     line may stay";
+const PARTIAL: &str = "the answer says that it holds only a part of the rows (`PartialError`): ask again for a \
+                       shorter time";
 
 /// As much of the text between documents is shown.
 const PROSE_SHOWN: usize = 200;
@@ -46,9 +51,18 @@ pub(super) struct Documents {
     /// The bytes just passed are a record that began a line and has but one.
     behind_line: bool,
     starts: Starts,
-    prose: Option<Misread>,
+    prose: Option<Prose>,
     /// `{"columns":[…],"row":`
     columns: Vec<u8>,
+}
+
+/// Text that is no record.
+#[derive(Debug)]
+struct Prose {
+    misread: Misread,
+    /// It may stand before a record on its line, as the time and the host that a log shipper adds do.
+    /// A bracket that closes is the end of a record that was torn.
+    is_prefix: bool,
 }
 
 impl Documents {
@@ -77,7 +91,7 @@ impl Documents {
                     self.prose = prose;
                     Cut::More
                 }
-                (true, Some(prose)) => Cut::Misread(prose),
+                (true, Some(prose)) => Cut::Misread(prose.misread),
                 (true, None) => Cut::End,
             });
         };
@@ -98,8 +112,8 @@ impl Documents {
             Some(false) => return self.prose(window, at_end),
             Some(true) => {}
         }
-        if let Some(prose) = self.prose.take() {
-            return Some(Cut::Misread(prose));
+        if let Some(prose) = self.prose.take().filter(|prose| !prose.is_prefix) {
+            return Some(Cut::Misread(prose.misread));
         }
         if byte == b'[' {
             self.at += 1;
@@ -128,6 +142,9 @@ impl Documents {
             match byte {
                 b'\n' => {
                     self.at_line_start = true;
+                    if let Some(prose) = &mut self.prose {
+                        prose.is_prefix = false;
+                    }
                     self.in_lines |= std::mem::take(&mut self.behind_line);
                 }
                 b' ' | b'\t' | b'\r' => {}
@@ -151,14 +168,19 @@ impl Documents {
             }
             let shown = shown[..line_end.unwrap_or(shown.len())].trim_ascii_end();
             let place = self.lines.at(window, self.at);
-            self.prose = Some(Misread::new(place, "this is neither JSON nor CSV", shown));
+            let misread = Misread::new(place, PROSE, shown);
+            self.prose = Some(Prose { misread, is_prefix: true });
         }
         self.at_line_start = false;
+        let from = self.at;
         self.at += 1;
         self.at = match memchr3(b'\n', b'{', b'[', &window[self.at..]) {
             Some(next) => self.at + next,
             None => window.len(),
         };
+        if let Some(prose) = &mut self.prose {
+            prose.is_prefix &= memchr(b'}', &window[from..self.at]).is_none();
+        }
         None
     }
 
@@ -188,10 +210,18 @@ impl Documents {
                 self.levels.pop();
                 self.at += 1;
             }
-            (b'"', _) => {
-                self.levels.push(Level::Text);
-                self.at += 1;
-            }
+            (b'"', _) => match object::quoted(&window[self.at..], at_end) {
+                Line::More => return Some(Cut::More),
+                Line::Record(length) => {
+                    let start = self.at;
+                    self.at += length;
+                    return Some(self.record(Form::Json, window, start, start + length));
+                }
+                Line::Other => {
+                    self.levels.push(Level::Text);
+                    self.at += 1;
+                }
+            },
             (b'[', Level::List { .. }) => {
                 self.levels.push(Level::List { of_tables: false });
                 self.at += 1;
@@ -271,7 +301,11 @@ impl Documents {
         let began_line = std::mem::take(&mut self.at_line_start);
         if object.is_tail() {
             self.levels.pop();
-            return None;
+            let rest = window.get(object.start..end).unwrap_or_default();
+            return memmem::find(rest, b"\"PartialError\"").map(|_| {
+                self.number += 1;
+                Cut::Misread(Misread::new(self.number, PARTIAL, rest))
+            });
         }
         if let Some(head) = object.too_long(window, end) {
             let place = self.place(window, object.start);
@@ -352,8 +386,10 @@ fn begins_document(rest: &[u8], at_end: bool) -> Option<bool> {
         Some(b'[') => b"{[]",
         _ => return Some(false),
     };
-    match rest[1..].iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(next) => Some(inner.contains(next)),
-        None => at_end.then_some(false),
+    match rest[1..].trim_ascii_start() {
+        [b'"', b'{', ..] => Some(true),
+        [b'"'] if !at_end => None,
+        [next, ..] => Some(inner.contains(next)),
+        [] => at_end.then_some(false),
     }
 }

@@ -9,6 +9,7 @@ mod brackets;
 mod cut;
 mod decode;
 mod documents;
+mod foreign;
 mod inputs;
 mod line;
 mod object;
@@ -21,6 +22,7 @@ use crate::model::Form;
 
 use cut::{Cut, Cutter};
 use documents::Documents;
+use foreign::Foreign;
 use rows::{Beginning, Rows};
 
 pub use batch::{Misread, RecordBatch, Span};
@@ -128,9 +130,12 @@ fn cutter_for(window: &[u8], at_end: bool) -> Option<Box<dyn Cutter>> {
     match window.trim_ascii_start().first() {
         None if !at_end => None,
         None | Some(b'{' | b'[') => Some(Box::new(Documents::new())),
+        // The first bytes of the longest sign are enough.
+        Some(_) if window.len() < 8 && !at_end => None,
         Some(_) => match rows::beginning(window, at_end) {
+            _ if let Some(foreign) = Foreign::of(window) => Some(Box::new(foreign)),
             Beginning::More => None,
-            Beginning::Header(delimiter) => Some(Box::new(Rows::new(delimiter))),
+            Beginning::Header(layout) => Some(Box::new(Rows::new(layout))),
             Beginning::Other => Some(Box::new(Documents::new())),
         },
     }

@@ -1,10 +1,11 @@
 //! Walks through one object or row to its closing bracket, or to the list of records inside it.
 
+use memchr::{memchr3, memmem};
 use serde::Deserialize;
 
 use super::brackets::Brackets;
 use super::cut::RECORD_AT_MOST;
-use super::line::Starts;
+use super::line::{Line, Starts};
 
 pub(super) const TOO_LONG: &str = "the record is longer than 16 MiB";
 
@@ -214,6 +215,27 @@ impl Object {
     }
 }
 
+/// A text that may hold a record, with its quotes.
+pub(super) fn quoted(rest: &[u8], at_end: bool) -> Line {
+    if rest.len() < 2 && !at_end {
+        return Line::More;
+    }
+    if !rest.starts_with(b"\"{") {
+        return Line::Other;
+    }
+    let mut at = 1;
+    while let Some(next) = memchr3(b'"', b'\\', b'\n', &rest[at..]) {
+        at += next;
+        match rest[at] {
+            b'"' => return Line::Record(at + 1),
+            b'\\' if at + 1 < rest.len() => at += 2,
+            b'\\' => break,
+            _ => return Line::Other,
+        }
+    }
+    if at_end || rest.len() >= RECORD_AT_MOST { Line::Other } else { Line::More }
+}
+
 enum List {
     Records { of_tables: bool },
     Rows,
@@ -229,7 +251,10 @@ fn list_at(before: &[u8], of_tables: bool) -> Option<List> {
             .filter(|(rest, key)| key.eq_ignore_ascii_case(name) && rest.ends_with(b"\""))
     };
     if of_tables {
-        return is(b"rows").map(|_| List::Rows);
+        // Without the names of the columns they are of no use yet: the table is then kept whole.
+        return is(b"rows")
+            .filter(|(rest, _)| memmem::find(rest, b"olumns").is_some())
+            .map(|_| List::Rows);
     }
     if is(b"tables").is_some() {
         return Some(List::Records { of_tables: true });

@@ -85,6 +85,76 @@ fn tables_and_csv_give_their_rows_with_the_names_of_columns() {
 }
 
 #[test]
+fn what_stands_before_a_header_is_passed_over() {
+    for (before, sign) in [
+        ("", '|'),
+        ("sep=,\n", ','),
+        ("sep=;\r\n", ';'),
+        ("#TYPE System.Management.Automation.PSCustomObject\n", ','),
+        ("\n\n", ','),
+        ("Sign-ins of the last day\n\n", ','),
+    ] {
+        let row = |cells: &str| cells.replace(',', &sign.to_string());
+        let (header, one) = (row("TimeGenerated,Id,ResultType"), row("1,a,0"));
+        assert_eq!(
+            texts(&format!("{before}{header}\n{one}\n")),
+            [format!("{header}\n{one}")],
+            "{before}{sign}"
+        );
+    }
+}
+
+#[test]
+fn lines_may_end_with_a_carriage_return_alone() {
+    let (found, misread) = cut(Cursor::new(b"TimeGenerated,Id\r1,a\r2,b\r".to_vec()));
+    let found: Vec<_> = found.iter().map(|(_, place, text)| (*place, text.as_str())).collect();
+    assert_eq!(found, [(2, "TimeGenerated,Id\n1,a"), (3, "TimeGenerated,Id\n2,b")]);
+    assert_eq!(misread, []);
+}
+
+#[test]
+fn another_header_begins_another_table() {
+    let text =
+        "TimeGenerated,Id\n1,a\nTimeGenerated,AppId,Id\n2,x,b\nTimeGenerated,AppId,Id\n3,y,c\n";
+    assert_eq!(
+        texts(text),
+        ["TimeGenerated,Id\n1,a", "TimeGenerated,AppId,Id\n2,x,b", "TimeGenerated,AppId,Id\n3,y,c"]
+    );
+}
+
+#[test]
+fn texts_that_hold_records_are_cut_like_records() {
+    for text in [r#"["{\"a\":1}","{\"a\":2}"]"#, r#"{"records":["{\"a\":1}","{\"a\":2}"]}"#] {
+        assert_eq!(texts(text), [r#""{\"a\":1}""#, r#""{\"a\":2}""#], "{text}");
+    }
+}
+
+#[test]
+fn what_a_shipper_writes_before_a_record_is_no_record() {
+    let line = "<134>1 2026-11-20T02:04:11Z host app[12] - {\"a\":1}\n";
+    assert_eq!(texts(&line.repeat(3)), ["{\"a\":1}"; 3]);
+    let (found, misread) = cut(Cursor::new(b"torn\"}} {\"a\":1}\n".to_vec()));
+    assert_eq!((found.len(), misread.len()), (1, 1), "the end of a torn record is not passed over");
+}
+
+#[test]
+fn an_answer_that_is_partial_says_so() {
+    let table = r#"{"tables":[{"name":"T","columns":[{"name":"Id"}],"rows":[["a"]]}],"error":{"code":"PartialError"}}"#;
+    let (found, misread) = cut(Cursor::new(table.as_bytes().to_vec()));
+    assert_eq!(found.len(), 1);
+    assert!(misread[0].1.contains("only a part of the rows"), "{misread:?}");
+}
+
+#[test]
+fn archives_are_set_aside_once_with_what_to_do() {
+    let mut zip = b"PK\x03\x04\x14\0\0\0".to_vec();
+    zip.extend_from_slice(&b"{\"a\":1}\n\x01\x02\xff".repeat(100));
+    let (found, misread) = cut(Cursor::new(zip));
+    assert_eq!((found.len(), misread.len()), (0, 1));
+    assert!(misread[0].1.contains("unpack it"), "{misread:?}");
+}
+
+#[test]
 fn gzip_and_utf_16_are_undone() {
     let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gz.write_all(b"{\"a\":1}\n{\"a\":2}\n").unwrap();
@@ -94,8 +164,10 @@ fn gzip_and_utf_16_are_undone() {
         .chain("[{\"a\":\"\u{1f600}\"}]".encode_utf16())
         .flat_map(u16::to_le_bytes)
         .collect();
+    let (unmarked, _) = cut(Cursor::new(wide[2..].to_vec()));
     let (found, _) = cut(Cursor::new(wide));
     assert_eq!(found[0].2, "{\"a\":\"\u{1f600}\"}");
+    assert_eq!(unmarked, found, "without a mark");
 }
 
 #[test]

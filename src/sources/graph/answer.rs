@@ -197,7 +197,11 @@ pub(super) fn root(settings: &Settings) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    const PAGE: &str = r#"{"@odata.nextLink":"https://x/?a=1","value":[{"id":"a","b":[1,null]}]}"#;
 
     #[test]
     fn a_page_tells_where_the_next_is() {
@@ -206,5 +210,18 @@ mod tests {
         let with = "{\"@odata.nextLink\":\"https://x/?a=\\u0026\",\"value\":[]}";
         assert_eq!(link(with), Ok(Some("https://x/?a=&".to_owned())));
         assert!(link(" \n").is_err() && link("[]").is_err() && link("{\"value\":null}").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_page_that_is_not_whole_is_never_taken_for_the_last(cut in 0..PAGE.len(), at in 0..PAGE.len(), byte in any::<u8>()) {
+            prop_assert!(next_link(&PAGE.as_bytes()[..cut]).is_err());
+            let mut page = PAGE.as_bytes().to_vec();
+            page[at] = byte;
+            // A changed name of a key is all that may hide the link.
+            if next_link(&page) == Ok(None) {
+                prop_assert!((1..17).contains(&at), "{}", String::from_utf8_lossy(&page));
+            }
+        }
     }
 }

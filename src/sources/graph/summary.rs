@@ -56,3 +56,31 @@ pub(super) fn read(body: &[u8]) -> Option<Vec<Summary>> {
             .collect(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PAGE: &str = r#"{"value":[{"servicePrincipalId":"A","appId":"b","status":{"errorCode":7},"signInCount":5}]}"#;
+
+    #[test]
+    fn a_page_of_counts_is_read() {
+        let read = read(PAGE.as_bytes()).unwrap();
+        assert_eq!(
+            (read[0].service_principal_id.as_str(), read[0].error_code, read[0].count),
+            ("a", 7, 5)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn counts_that_break_off_are_none(cut in 0..PAGE.len(), at in 0..PAGE.len(), byte in any::<u8>()) {
+            prop_assert_eq!(read(&PAGE.as_bytes()[..cut]), None);
+            let mut page = PAGE.as_bytes().to_vec();
+            page[at] = byte;
+            prop_assert!(read(&page).is_none_or(|rows| rows.len() == 1));
+        }
+    }
+}
