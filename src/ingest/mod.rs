@@ -12,7 +12,9 @@ mod reconcile;
 mod walk;
 
 mod attempts;
+mod ends;
 mod growing;
+mod settled;
 
 use std::borrow::Cow;
 use std::str::FromStr;
