@@ -1,5 +1,8 @@
 //! What a file is known again by when it has changed: the first and the last bytes of what was taken of it.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 /// So many bytes at each end.
 pub(super) const KNOWN_BY: u64 = 4 << 10;
 
@@ -33,8 +36,7 @@ impl Ends {
         let mut context = ring::digest::Context::new(&ring::digest::SHA256);
         context.update(&self.first);
         context.update(&self.last);
-        let digest = context.finish();
-        digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        URL_SAFE_NO_PAD.encode(context.finish())
     }
 }
 

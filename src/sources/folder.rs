@@ -276,8 +276,8 @@ mod tests {
             source.list(HEAD, now, now).await.unwrap().into_iter().map(|file| file.name).collect();
         names.sort();
         assert_eq!(names, ["a.json", "d.json.gz", "deep/er/b.NDJSON", "e.CSV"]);
-        let named: Vec<_> = source.named.lock().unwrap().iter().cloned().collect();
-        assert_eq!(named, [source.root.join("c.tmp")]);
+        let left_out: Vec<_> = source.named.lock().unwrap().iter().cloned().collect();
+        assert_eq!(left_out, [source.root.join("c.tmp")]);
         assert_eq!(source.read(HEAD, "a.json", 0..3).await.unwrap(), Some(b"{}\n".to_vec()));
         assert_eq!(source.read(HEAD, "a.json", 2..9).await.unwrap(), None, "it is shorter");
         assert_eq!(source.read(HEAD, "gone.json", 0..3).await.unwrap(), None);

@@ -269,6 +269,32 @@ async fn a_record_set_aside_is_read_again_when_the_program_can() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_was_set_aside_whole_is_read_again_as_a_table() {
+    let place = Place::new();
+    place.write("broken.ndjson", "{\"id\": \n");
+    place.run("import broken.ndjson --no-notify").says(0, &["1 set aside"]);
+    place.run("rejects retry").says(0, &["0 stored", "1 still set aside"]);
+    // What an update of the program would do: the table reads well now.
+    let address = format!("sqlite://{}", place.path("signinel.db").display());
+    let pool = sqlx::SqlitePool::connect(&address).await.unwrap();
+    let row = |id: u32| {
+        format!(
+            "2026-07-16T13:30:00Z,12345678-0000-4000-8000-{id:012},func-orders-prod,\
+             aa11bb22-0000-4000-8000-000000000001,0,ManagedIdentitySignInLogs\n"
+        )
+    };
+    let head = "TimeGenerated,Id,ServicePrincipalName,ServicePrincipalId,ResultType,Category\n";
+    sqlx::query("update rejects set record = $1, form = null")
+        .bind(format!("{head}{}{}", row(1), row(2)).into_bytes())
+        .execute(&pool)
+        .await
+        .unwrap();
+    pool.close().await;
+    place.run("rejects retry").says(0, &["2 stored", "0 still set aside"]);
+    place.run("doctor --offline").says(0, &["every record read is accounted for"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_record_from_the_future_ends_nothing() {
     let place = Place::new();
     place.write("spike.json", crate::program::spike());
