@@ -34,9 +34,10 @@ that cannot be read are set aside: `signinel rejects list`. Text before a record
 A time without a zone is UTC, unless the head of its column says another (`[UTC+02:00]`). Where `04/02/2026` could be
 both, the month comes first, as in Azure's own exports; before dots (`04.02.2026`) stands the day.
 
-With --follow, files of records, one a line (.json, .ndjson, .jsonl), are read by their bytes wherever they lie in
-the folder, such as a copy of the hourly blobs that diagnostic settings write. What was read is remembered with its
-records, so that it goes on where it stopped; a file that grows shorter or is made anew is read from its beginning.")]
+With --follow, files of records, one a line, are read as they grow wherever they lie in the folder, such as a copy of
+the hourly blobs that diagnostic settings write. What was read is remembered with its records, so that it goes on where
+it stopped; a file that is written anew is read from its beginning. Lists, pages, CSV and gzip are read whole, once two
+looks saw no change. Files called other than .json, .ndjson, .jsonl, .csv, .log or .txt (and .gz) are named and left out.")]
 pub(super) struct Args {
     /// Files and folders; `-` is standard input
     #[arg(required = true, value_name = "FILE")]

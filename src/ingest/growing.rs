@@ -1,14 +1,18 @@
 //! Reads files that grow: each from the byte where it stopped to its last whole line, the place kept in
 //! one transaction with the records before it.
 
+use std::ops::Range;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::de::IgnoredAny;
 
 use super::attempts::Attempts;
+use super::ends::{Ends, KNOWN_BY};
 use super::poll::{HeadRead, Poll, delta};
+use super::settled::{self, Manner};
 use super::{Provenance, fetched};
 use crate::model::Interval;
-use crate::sources::files::cut_page;
+use crate::sources::files::{RecordBatch, cut_page};
 use crate::sources::{FetchError, GrowingFile, GrowingFiles};
 use crate::store::{Head, Mark, Reading, ReadingKind, StoreError, Tally, WindowDone};
 
@@ -19,19 +23,28 @@ const AT_ONCE: u64 = 4 << 20;
 /// One file that cannot be read holds up no other; so many mean that none can.
 const BROKEN_AT_MOST: usize = 3;
 
-/// What became of one file.
-enum FileRead {
-    Done,
+/// Why a file is not read further for now.
+pub(super) enum Halt {
+    /// It was deleted, or made anew, since it was listed; the next listing tells.
+    Gone,
     Stopped,
+    Failed(FetchError),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Halt {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
 }
 
 /// A reading of the files of one head.
 pub(super) struct Growth<'a> {
-    poll: &'a Poll<'a>,
-    files: &'a dyn GrowingFiles,
-    head: Head,
-    tally: Tally,
-    attempts: Attempts<'a>,
+    pub(super) poll: &'a Poll<'a>,
+    pub(super) files: &'a dyn GrowingFiles,
+    pub(super) head: Head,
+    pub(super) tally: Tally,
+    pub(super) attempts: Attempts<'a>,
 }
 
 impl<'a> Growth<'a> {
@@ -58,10 +71,11 @@ impl<'a> Growth<'a> {
         let mut broken = Vec::new();
         for file in &listed {
             let mark = marks.remove(&file.name);
-            match self.file(file, mark).await? {
-                Ok(FileRead::Done) => {}
-                Ok(FileRead::Stopped) => return Ok((self.tally, HeadRead::Stopped)),
-                Err(error) => {
+            match self.file(file, mark).await {
+                Ok(()) | Err(Halt::Gone) => {}
+                Err(Halt::Stopped) => return Ok((self.tally, HeadRead::Stopped)),
+                Err(Halt::Store(error)) => return Err(error),
+                Err(Halt::Failed(error)) => {
                     let is_of_all = matches!(error, FetchError::Transient { .. });
                     broken.push(error);
                     if is_of_all || broken.len() == BROKEN_AT_MOST {
@@ -106,58 +120,98 @@ impl<'a> Growth<'a> {
         Ok(HeadRead::CaughtUp)
     }
 
-    /// Reads what was added to a file, piece by piece.
-    async fn file(
-        &mut self,
-        file: &GrowingFile,
-        known: Option<Mark>,
-    ) -> Result<Result<FileRead, FetchError>, StoreError> {
-        let Some(mut mark) = resumed(file, known) else { return Ok(Ok(FileRead::Done)) };
-        let (files, head) = (self.files, self.head.name.clone());
+    /// Reads what was added to a file, piece by piece, or all of it where it is not the one that was read.
+    async fn file(&mut self, file: &GrowingFile, known: Option<Mark>) -> Result<(), Halt> {
+        let Some(mut mark) = resumed(file, known) else { return Ok(()) };
+        let mut ends = self.ends(file, &mut mark).await?;
         loop {
             let from = mark.taken;
             let to = file.size.min(from + AT_ONCE);
-            let bytes = if from < to {
-                let piece = || files.read(&head, &file.name, from..to);
-                match self.attempts.tried(&head, piece).await {
-                    Ok(Some(Some(bytes))) if bytes.len() as u64 == to - from => bytes,
-                    // It was deleted, or made anew, since it was listed; the next listing tells.
-                    Ok(Some(_)) => return Ok(Ok(FileRead::Done)),
-                    Ok(None) => return Ok(Ok(FileRead::Stopped)),
-                    Err(error) => return Ok(Err(error)),
-                }
-            } else {
-                Vec::new()
-            };
+            let bytes = self.piece(file, from..to).await?;
             let is_last = to == file.size;
+            if !self.files.only_grow() && settled::manner(&bytes, from, is_last) == Manner::Whole {
+                return self.settled(file, mark).await;
+            }
             let whole = whole_lines(&bytes, is_last);
             mark.taken += whole as u64;
+            ends.takes(&bytes[..whole]);
+            mark.ends = ends.digest();
             if is_last {
                 mark.etag.clone_from(&file.etag);
             }
-            self.tally += self.store_piece(bytes, whole, (&mark, from)).await?;
-            let on_page = self.poll.on_page;
-            on_page(self.poll.source.name(), &head, file.hour, file.hour + TimeDelta::hours(1));
+            self.store_piece(bytes, whole, (&mark, from)).await?;
+            self.tell(file);
             if is_last {
-                return Ok(Ok(FileRead::Done));
+                return Ok(());
             }
         }
     }
 
+    /// What stands at both ends of what was taken. Where that is not what the mark has, the file was
+    /// rewritten in its place, and the mark goes back to the first byte.
+    async fn ends(&mut self, file: &GrowingFile, mark: &mut Mark) -> Result<Ends, Halt> {
+        if mark.taken == 0 || self.files.only_grow() {
+            return Ok(Ends::default());
+        }
+        let length = mark.taken.min(KNOWN_BY);
+        let first = self.piece(file, 0..length).await?;
+        let last = self.piece(file, mark.taken - length..mark.taken).await?;
+        let ends = Ends::of(first, last);
+        if ends.digest() == mark.ends {
+            return Ok(ends);
+        }
+        (mark.taken, mark.ends) = (0, String::new());
+        Ok(Ends::default())
+    }
+
+    async fn piece(&mut self, file: &GrowingFile, piece: Range<u64>) -> Result<Vec<u8>, Halt> {
+        if piece.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (files, head) = (self.files, self.head.name.clone());
+        let length = piece.end - piece.start;
+        match self.attempts.tried(&head, || files.read(&head, &file.name, piece.clone())).await {
+            Ok(Some(Some(bytes))) if bytes.len() as u64 == length => Ok(bytes),
+            Ok(Some(_)) => Err(Halt::Gone),
+            Ok(None) => Err(Halt::Stopped),
+            Err(error) => Err(Halt::Failed(error)),
+        }
+    }
+
+    pub(super) fn tell(&self, file: &GrowingFile) {
+        let on_page = self.poll.on_page;
+        let until = file.hour + TimeDelta::hours(1);
+        on_page(self.poll.source.name(), &self.head.name, file.hour, until);
+    }
+
     async fn store_piece(
-        &self,
+        &mut self,
         mut bytes: Vec<u8>,
         whole: usize,
         (mark, from): (&Mark, u64),
-    ) -> Result<Tally, StoreError> {
-        let Poll { store, source, now, .. } = *self.poll;
-        let head = self.head.name.as_str();
+    ) -> Result<(), StoreError> {
         bytes.truncate(whole);
-        let origin = format!("{} {head}/{} from byte {from}", source.name(), mark.name);
-        let from =
-            Provenance { origin: &origin, tenant_id: source.tenant_id(), keep: source.plan().keep };
-        let piece = fetched(cut_page(bytes), &from);
-        store.add_piece((source.name(), source.kind()), piece, (head, mark), now).await
+        let origin = format!(
+            "{} {}/{} from byte {from}",
+            self.poll.source.name(),
+            self.head.name,
+            mark.name
+        );
+        self.store_records(cut_page(bytes), &origin, mark).await
+    }
+
+    pub(super) async fn store_records(
+        &mut self,
+        records: RecordBatch,
+        origin: &str,
+        mark: &Mark,
+    ) -> Result<(), StoreError> {
+        let Poll { store, source, now, .. } = *self.poll;
+        let (tenant_id, keep) = (source.tenant_id(), source.plan().keep);
+        let piece = fetched(records, &Provenance { origin, tenant_id, keep });
+        let (source, head) = ((source.name(), source.kind()), self.head.name.as_str());
+        self.tally += store.add_piece(source, piece, (head, mark), now).await?;
+        Ok(())
     }
 }
 
@@ -168,12 +222,15 @@ fn resumed(file: &GrowingFile, known: Option<Mark>) -> Option<Mark> {
     match known {
         Some(mark) if mark.etag == file.etag => None,
         Some(mark) => Some(Mark { etag: String::new(), ..mark }),
+        None if file.size == 0 => None,
         None => Some(Mark {
             name: file.name.clone(),
             hour: file.hour,
             made_at: file.made_at,
             taken: 0,
             etag: String::new(),
+            ends: String::new(),
+            looked: String::new(),
         }),
     }
 }
@@ -198,7 +255,6 @@ fn whole_lines(bytes: &[u8], is_last: bool) -> usize {
 mod tests {
     use super::*;
 
-    use std::ops::Range;
     use std::sync::Mutex;
     use std::time::Duration;
 

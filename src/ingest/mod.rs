@@ -12,7 +12,9 @@ mod reconcile;
 mod walk;
 
 mod attempts;
+mod ends;
 mod growing;
+mod settled;
 mod unwrap;
 
 use std::borrow::Cow;

@@ -1,12 +1,12 @@
 //! Reads rejected records again: after an update the program may know their form.
 
 use std::collections::BTreeMap;
+use std::io::Cursor;
 
 use chrono::{DateTime, Utc};
 
 use super::{Provenance, fetched};
-use crate::model::Form;
-use crate::sources::files::RecordBatch;
+use crate::sources::files::{More, RecordBatch, Records};
 use crate::store::rejects::{KEPT_BYTES, KeptReject};
 use crate::store::{Store, StoreError, Tally};
 
@@ -62,6 +62,14 @@ pub async fn retry(
     Ok(retried)
 }
 
+/// What no record could be cut from, as if it were a file of its own: it may be a table, or several records.
+/// `None` where there is still none in it, or more than one batch holds.
+fn cut_anew(bytes: Vec<u8>) -> Option<RecordBatch> {
+    let mut batch = RecordBatch::default();
+    let more = Records::open(Cursor::new(bytes)).ok()?.fill(&mut batch).ok()?;
+    (more == More::No && !batch.is_empty()).then_some(batch)
+}
+
 /// `None` where it still cannot be read.
 async fn again(
     store: &Store,
@@ -73,8 +81,13 @@ async fn again(
     if reject.record.len() >= KEPT_BYTES {
         return Ok(None);
     }
-    let form = reject.form.unwrap_or(Form::Json);
-    let batch = RecordBatch::of(form, reject.place, reject.record.clone());
+    let batch = match reject.form {
+        Some(form) => RecordBatch::of(form, reject.place, reject.record.clone()),
+        None => match cut_anew(reject.record.clone()) {
+            Some(batch) => batch,
+            None => return Ok(None),
+        },
+    };
     let mut read = fetched(batch, &Provenance::of(&reject.origin, tenant_id));
     if !read.rejects.is_empty() {
         return Ok(None);

@@ -1,10 +1,12 @@
-//! A folder of files that grow by whole lines, such as a copy of the blobs that diagnostic settings write
-//! (`…/y=2026/m=11/d=23/h=08/m=00/PT1H.json`), read by their bytes as they grow.
+//! A folder of files that grow, such as a copy of the blobs that diagnostic settings write
+//! (`…/y=2026/m=11/d=23/h=08/m=00/PT1H.json`), and of exports that are put there whole.
 
+use std::collections::HashSet;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,8 +17,11 @@ use super::source::{Access, FetchError, GrowingFile, GrowingFiles, Keep, Plan, S
 /// Its one head.
 const HEAD: &str = "files";
 
-/// What files of records that grow are called. A compressed one does not grow.
-const ENDINGS: [&str; 3] = ["json", "ndjson", "jsonl"];
+/// What files of records are called; each also with `.gz` behind it.
+const ENDINGS: [&str; 6] = ["json", "ndjson", "jsonl", "csv", "log", "txt"];
+
+/// So many of the files that are left out are named.
+const NAMED_AT_MOST: usize = 1000;
 
 /// Folders within folders, at most: one that leads into itself ends somewhere.
 const DEEP_AT_MOST: usize = 32;
@@ -27,6 +32,8 @@ pub struct Folder {
     root: PathBuf,
     tenant_id: String,
     plan: Plan,
+    /// What was said to be left out, so that it is said once.
+    named: Mutex<HashSet<PathBuf>>,
 }
 
 impl Folder {
@@ -51,7 +58,13 @@ impl Folder {
             retry_wait: every,
             reach: None,
         };
-        Ok(Self { name: format!("follow {}", root.display()), root, tenant_id, plan })
+        Ok(Self {
+            name: format!("follow {}", root.display()),
+            root,
+            tenant_id,
+            plan,
+            named: Mutex::default(),
+        })
     }
 
     /// The files of records below a folder; what cannot be looked at is said and left out.
@@ -75,20 +88,37 @@ impl Folder {
                     continue;
                 }
             };
+            // As an import does: a copy that is under way is often hidden.
+            if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")) {
+                continue;
+            }
             if metadata.is_dir() && depth < DEEP_AT_MOST {
                 self.below(&path, depth + 1, files);
-            } else if metadata.is_file() {
-                files.extend(self.file(&path, &metadata));
+            } else if let Some(file) = self.file(&path, &metadata) {
+                files.push(file);
+            } else {
+                self.leave_out(&path);
             }
         }
     }
 
+    /// Says once that something is not read.
+    fn leave_out(&self, path: &Path) {
+        let mut named = self.named.lock().expect("nothing panics with it");
+        if named.len() < NAMED_AT_MOST && named.insert(path.to_owned()) {
+            tracing::warn!(
+                "`{}` is not followed: only files called .{} are, also with .gz; `signinel import` reads any",
+                path.display(),
+                ENDINGS.join(", .")
+            );
+        }
+    }
+
     fn file(&self, path: &Path, metadata: &Metadata) -> Option<GrowingFile> {
-        let ending = path.extension()?.to_str()?.to_ascii_lowercase();
-        if !ENDINGS.contains(&ending.as_str()) {
+        let name = path.strip_prefix(&self.root).ok()?.to_str()?.to_owned();
+        if !metadata.is_file() || !is_of_records(&name) {
             return None;
         }
-        let name = path.strip_prefix(&self.root).ok()?.to_str()?.to_owned();
         let changed_at = metadata.modified().map_or(DateTime::UNIX_EPOCH, DateTime::<Utc>::from);
         // Where the file system does not know, a file made anew is known by being shorter.
         let made_at = metadata.created().map_or(DateTime::UNIX_EPOCH, DateTime::<Utc>::from);
@@ -101,6 +131,13 @@ impl Folder {
             name,
         })
     }
+}
+
+/// Whether a file is called as files of records are.
+fn is_of_records(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let ending = Path::new(name.strip_suffix(".gz").unwrap_or(&name)).extension();
+    ending.and_then(|ending| ending.to_str()).is_some_and(|ending| ENDINGS.contains(&ending))
 }
 
 fn unseen(path: &Path, error: &io::Error) {
@@ -179,6 +216,24 @@ impl GrowingFiles for Folder {
         false
     }
 
+    /// A copy may be made anew in its place, and may be of any form.
+    fn only_grow(&self) -> bool {
+        false
+    }
+
+    async fn open(
+        &self,
+        _head: &str,
+        name: &str,
+    ) -> Result<Option<Box<dyn Read + Send>>, FetchError> {
+        let path = self.root.join(name);
+        match File::open(&path) {
+            Ok(file) => Ok(Some(Box::new(file))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unreadable(&path, &error)),
+        }
+    }
+
     async fn read(
         &self,
         _head: &str,
@@ -186,13 +241,13 @@ impl GrowingFiles for Folder {
         wanted: Range<u64>,
     ) -> Result<Option<Vec<u8>>, FetchError> {
         let path = self.root.join(name);
-        piece(&path, &wanted).map_err(|error| {
-            let path = path.display();
-            FetchError::permanent(format!(
-                "`{path}` cannot be read: {error}; let this program read it"
-            ))
-        })
+        piece(&path, &wanted).map_err(|error| unreadable(&path, &error))
     }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> FetchError {
+    let path = path.display();
+    FetchError::permanent(format!("`{path}` cannot be read: {error}; let this program read it"))
 }
 
 #[cfg(test)]
@@ -210,7 +265,7 @@ mod tests {
     #[tokio::test]
     async fn files_of_records_are_found_wherever_they_lie() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["a.json", "deep/er/b.NDJSON", "c.txt", "d.json.gz"] {
+        for name in ["a.json", "deep/er/b.NDJSON", "c.tmp", "d.json.gz", "e.CSV", ".f.json"] {
             let path = folder.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "{}\n").unwrap();
@@ -220,7 +275,9 @@ mod tests {
         let mut names: Vec<String> =
             source.list(HEAD, now, now).await.unwrap().into_iter().map(|file| file.name).collect();
         names.sort();
-        assert_eq!(names, ["a.json", "deep/er/b.NDJSON"]);
+        assert_eq!(names, ["a.json", "d.json.gz", "deep/er/b.NDJSON", "e.CSV"]);
+        let left_out: Vec<_> = source.named.lock().unwrap().iter().cloned().collect();
+        assert_eq!(left_out, [source.root.join("c.tmp")]);
         assert_eq!(source.read(HEAD, "a.json", 0..3).await.unwrap(), Some(b"{}\n".to_vec()));
         assert_eq!(source.read(HEAD, "a.json", 2..9).await.unwrap(), None, "it is shorter");
         assert_eq!(source.read(HEAD, "gone.json", 0..3).await.unwrap(), None);

@@ -1,6 +1,7 @@
 //! What a polled source is: something that gives pages of records for a window of event time, or files
 //! that grow.
 
+use std::io::Read;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -151,6 +152,22 @@ pub trait GrowingFiles: Send + Sync {
     /// Whether what it lists is all there is, so that whoever has read it has read that time to its end.
     fn is_whole(&self) -> bool {
         true
+    }
+
+    /// Whether its files change only by lines that are added. Others may be rewritten in place, and hold
+    /// anything that an import reads.
+    fn only_grow(&self) -> bool {
+        true
+    }
+
+    /// A file from its first byte, to be read whole. `None` when it is no longer there, or only to be had
+    /// in pieces.
+    async fn open(
+        &self,
+        _head: &str,
+        _name: &str,
+    ) -> Result<Option<Box<dyn Read + Send>>, FetchError> {
+        Ok(None)
     }
 
     /// A piece of a file. `None` when the file, or that piece of it, is no longer there.

@@ -1,6 +1,7 @@
 //! Events: written once each with their records, and read back one by one.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use chrono::{DateTime, Utc};
@@ -21,6 +22,10 @@ use crate::model::EventId;
 /// Rows of one `insert`: more do not go faster (`BENCHMARKS.md`).
 const ROWS_AT_ONCE: usize = 500;
 
+/// In microseconds.
+const SECOND: i64 = 1_000_000;
+
+/// What an event is known by: its second and its id.
 type Key = (i64, EventId);
 
 /// Records on their way into blocks.
@@ -209,27 +214,57 @@ async fn compressed_blocks(compressing: Compressing) -> Result<Vec<blocks::Block
     blocks.map_err(|error| StoreError::Corrupt(format!("records cannot be compressed: {error}")))
 }
 
+/// The second of a time: sources write the time of one sign-in with no, three or seven digits behind it.
+fn second(created_at: i64) -> i64 {
+    created_at.div_euclid(SECOND)
+}
+
 /// The events of a batch that the database does not have yet, each once, in the order of the batch.
 async fn new_events<'b>(
     connection: &mut SqliteConnection,
     batch: &'b Batch,
 ) -> Result<Vec<&'b NewEvent>, StoreError> {
-    let mut seen: HashSet<Key, RandomState> =
-        HashSet::with_capacity_and_hasher(batch.len(), RandomState::default());
-    let mut kept: Vec<&NewEvent> =
-        batch.events.iter().filter(|event| seen.insert((event.created_at, event.id))).collect();
+    let mut kept = each_once(&batch.events);
     let latest: Option<i64> = sqlx::query_scalar("select max(created_at) from events")
         .fetch_one(&mut *connection)
         .await?;
     let Some(latest) = latest else { return Ok(kept) };
     let suspects: Vec<Key> = kept
         .iter()
-        .filter(|event| event.created_at <= latest)
-        .map(|event| (event.created_at, event.id))
+        .map(|event| key(event))
+        .filter(|(second, _)| *second <= self::second(latest))
         .collect();
     let known = known(connection, &suspects).await?;
-    kept.retain(|event| !known.contains(&(event.created_at, event.id)));
+    kept.retain(|event| !known.contains(&key(event)));
     Ok(kept)
+}
+
+fn key(event: &NewEvent) -> Key {
+    (second(event.created_at), event.id)
+}
+
+/// Of several records of one sign-in the one that says most: the finer time, then the greater code, then the
+/// longer record. So it does not matter in which order they came together.
+fn each_once(events: &[NewEvent]) -> Vec<&NewEvent> {
+    let mut places: HashMap<Key, usize, RandomState> =
+        HashMap::with_capacity_and_hasher(events.len(), RandomState::default());
+    let mut kept: Vec<&NewEvent> = Vec::with_capacity(events.len());
+    let says = |event: &NewEvent| (event.created_at, event.error_code, event.record.len());
+    for event in events {
+        match places.entry(key(event)) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(kept.len());
+                kept.push(event);
+            }
+            Entry::Occupied(place) => {
+                let held = &mut kept[*place.get()];
+                if says(event) > says(held) {
+                    *held = event;
+                }
+            }
+        }
+    }
+    kept
 }
 
 /// Those of the keys that the database has.
@@ -240,15 +275,16 @@ async fn known(
     let mut known = HashSet::default();
     for keys in keys.chunks(ROWS_AT_ONCE) {
         let sql = rows_sql("with k (c, i) as (values ", 2, keys.len())
-            + ") select e.created_at, e.id from k \
-               cross join events e indexed by events_by_key on e.created_at = k.c and e.id = k.i";
+            + ") select k.c, e.id from k cross join events e indexed by events_by_key \
+               on e.created_at >= k.c and e.created_at < k.c + 1000000 and e.id = k.i";
         let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(keys.len() == ROWS_AT_ONCE);
-        for (created_at, id) in keys {
-            query = query.bind(created_at).bind(id.0.to_vec());
+        for (second, id) in keys {
+            query = query.bind(second * SECOND).bind(id.0.to_vec());
         }
         for row in query.fetch_all(&mut *connection).await? {
             let id: &[u8] = row.try_get(1)?;
-            known.extend(EventId::from_bytes(id).map(|id| (row.get::<i64, _>(0), id)));
+            let second = second(row.try_get(0)?);
+            known.extend(EventId::from_bytes(id).map(|id| (second, id)));
         }
     }
     Ok(known)

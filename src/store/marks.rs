@@ -21,6 +21,10 @@ pub struct Mark {
     pub taken: u64,
     /// Its etag when it was read to its end; empty before.
     pub etag: String,
+    /// A digest of what stands at both ends of the bytes that are stored; empty where none are.
+    pub ends: String,
+    /// Of a file that is read whole: its etag at the last look.
+    pub looked: String,
 }
 
 impl Store {
@@ -30,8 +34,8 @@ impl Store {
         source: &str,
         head: &str,
     ) -> Result<HashMap<String, Mark>, StoreError> {
-        let rows: Vec<(String, i64, i64, i64, String)> = sqlx::query_as(
-            "select m.name, m.hour, m.made_at, m.taken, m.etag from marks m \
+        let rows: Vec<(String, i64, i64, i64, String, String, String)> = sqlx::query_as(
+            "select m.name, m.hour, m.made_at, m.taken, m.etag, m.ends, m.looked from marks m \
              join sources s on s.id = m.source_id where s.name = $1 and m.head = $2",
         )
         .bind(source)
@@ -40,10 +44,10 @@ impl Store {
         .await?;
         Ok(rows
             .into_iter()
-            .map(|(name, hour, made_at, taken, etag)| {
+            .map(|(name, hour, made_at, taken, etag, ends, looked)| {
                 let taken = u64::try_from(taken).unwrap_or(0);
-                let mark = Mark { name, hour: time(hour), made_at: time(made_at), taken, etag };
-                (mark.name.clone(), mark)
+                let (hour, made_at) = (time(hour), time(made_at));
+                (name.clone(), Mark { name, hour, made_at, taken, etag, ends, looked })
             })
             .collect())
     }
@@ -78,8 +82,8 @@ pub(super) async fn set(
     mark: &Mark,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "insert or replace into marks (source_id, head, name, hour, made_at, taken, etag) \
-         values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert or replace into marks (source_id, head, name, hour, made_at, taken, etag, ends, looked) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(source_id)
     .bind(head)
@@ -88,6 +92,8 @@ pub(super) async fn set(
     .bind(micros(mark.made_at))
     .bind(i64::try_from(mark.taken).unwrap_or(i64::MAX))
     .bind(&mark.etag)
+    .bind(&mark.ends)
+    .bind(&mark.looked)
     .execute(connection)
     .await?;
     Ok(())

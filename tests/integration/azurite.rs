@@ -1,4 +1,5 @@
-//! A storage account on loopback: Azurite, fetched from the npm registry where node and npm are at hand.
+//! A storage account on loopback: Azurite, where SIGNINEL_TEST_AZURITE names its folder, or fetched from the npm
+//! registry where node and npm are at hand.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -68,6 +69,7 @@ impl Azurite {
         let program = match INSTALLED.get_or_init(installed) {
             Ok(program) => program,
             Err(why) => {
+                assert!(named().is_none(), "SIGNINEL_TEST_AZURITE is set, but {why}");
                 println!("skipped: there is no Azurite here: {why}");
                 return None;
             }
@@ -125,12 +127,21 @@ fn account(endpoint: &str) -> BlobServiceClient {
         .unwrap()
 }
 
-/// Where the program is, fetched once for all runs.
+/// The folder that was named. Whoever names one wants these tests, so that it has to be there.
+fn named() -> Option<PathBuf> {
+    std::env::var_os("SIGNINEL_TEST_AZURITE").map(PathBuf::from)
+}
+
+/// Where the program is, fetched once for all runs unless it was named.
 fn installed() -> Result<PathBuf, String> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("azurite-{VERSION}"));
+    let fetched = || Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("azurite-{VERSION}"));
+    let folder = named().unwrap_or_else(fetched);
     let program = folder.join("node_modules/azurite/dist/src/blob/main.js");
     if Command::new("node").arg("--version").output().is_err() {
         return Err("node is not installed".to_owned());
+    }
+    if !program.exists() && named().is_some() {
+        return Err(format!("`{}` is not there", program.display()));
     }
     if !program.exists() {
         std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;

@@ -5,6 +5,10 @@ use std::io::Write as _;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use signinel::simulate::SimulatedRecord;
+
 use crate::program::Place;
 use crate::world;
 
@@ -110,4 +114,85 @@ fn what_cannot_be_followed_is_told() {
     place.run("import --follow gone").says(2, &["`gone` cannot be followed"]);
     place.run("import --follow a b").says(2, &["`--follow` follows one folder"]);
     place.run("import a.json --every 5s").says(2, &["--follow"]);
+}
+
+fn values(records: &[SimulatedRecord]) -> Vec<serde_json::Value> {
+    records.iter().map(|record| serde_json::from_str(&record.json).unwrap()).collect()
+}
+
+fn lines(records: &[serde_json::Value]) -> String {
+    records.iter().flat_map(|record| [record.to_string(), "\n".to_owned()]).collect()
+}
+
+#[test]
+fn a_file_rewritten_in_its_place_is_read_from_its_beginning() {
+    let place = Place::new();
+    let records = values(&world::tenant(6, 12));
+    place.write("logs/longer.ndjson", lines(&records[..30]));
+    place.write("logs/same.ndjson", lines(&records[30..31]));
+    let mut process = follow(&place);
+    until_stored(&place, 31);
+    place.write("logs/longer.ndjson", lines(&records[40..100]));
+    let same = lines(&records[30..31]);
+    let id = records[30]["id"].as_str().unwrap();
+    let other = format!("{}{}", if id.starts_with('0') { "1" } else { "0" }, &id[1..]);
+    place.write("logs/same.ndjson", same.replace(id, &other));
+    until_stored(&place, 92);
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let sources = place.json("sources list");
+    assert_eq!(sources[0]["rejected"], 0, "{sources}");
+}
+
+#[test]
+fn lists_pages_tables_and_what_is_packed_are_read_when_they_settle() {
+    let place = Place::new();
+    let records = values(&world::tenant(6, 13));
+    let mut parts = records.chunks(20);
+    let mut part = || parts.next().unwrap().to_vec();
+    let page = |records: &[serde_json::Value]| serde_json::json!({ "value": records });
+    let pretty =
+        |records: &[serde_json::Value]| serde_json::to_string_pretty(&page(records)).unwrap();
+    let packed = |text: &str| {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+        packer.write_all(text.as_bytes()).unwrap();
+        packer.finish().unwrap()
+    };
+    let utf16 = |text: &str| -> Vec<u8> {
+        [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
+    };
+    place.write("logs/list.json", serde_json::to_string_pretty(&part()).unwrap());
+    place.write("logs/one-line.json", page(&part()).to_string());
+    place.write("logs/packed.json.gz", packed(&lines(&part())));
+    place.write("logs/utf16.json", utf16(&lines(&part())));
+    place.write("logs/marked.log", format!("\u{feff}{}", lines(&part())));
+    // Longer than a piece of what is read at once, with a page in one line.
+    let mut long = part();
+    long[3]["filler"] = "x".repeat(5 << 20).into();
+    place.write("logs/long.json", page(&long).to_string());
+    place.write(
+        "logs/long-line.ndjson",
+        lines(&{
+            let mut long = part();
+            long[3]["filler"] = "x".repeat(5 << 20).into();
+            long
+        }),
+    );
+    place.write("logs/notes.md", "nothing of a log");
+    let staged = pretty(&part());
+    let (first, rest) = staged.split_at(staged.len() / 2);
+    place.write("logs/staged.json", first);
+    let mut process = follow(&place);
+    until_stored(&place, 7 * 20 + 5);
+    let staged = place.path("logs/staged.json");
+    OpenOptions::new().append(true).open(staged).unwrap().write_all(rest.as_bytes()).unwrap();
+    place.write(
+        "logs/table.csv",
+        "TimeGenerated,Id,ServicePrincipalName,ServicePrincipalId,ResultType,Category\n\
+         2026-07-16T13:30:00Z,12345678-0000-4000-8000-000000000001,a,aa11bb22-0000-4000-8000-000000000001,0,ManagedIdentitySignInLogs\n",
+    );
+    until_stored(&place, 8 * 20 + 1);
+    process.kill().unwrap();
+    process.wait().unwrap();
+    place.run("doctor --offline").says(0, &["every record read is accounted for"]);
 }

@@ -269,6 +269,32 @@ async fn a_record_set_aside_is_read_again_when_the_program_can() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_was_set_aside_whole_is_read_again_as_a_table() {
+    let place = Place::new();
+    place.write("broken.ndjson", "{\"id\": \n");
+    place.run("import broken.ndjson --no-notify").says(0, &["1 set aside"]);
+    place.run("rejects retry").says(0, &["0 stored", "1 still set aside"]);
+    // What an update of the program would do: the table reads well now.
+    let address = format!("sqlite://{}", place.path("signinel.db").display());
+    let pool = sqlx::SqlitePool::connect(&address).await.unwrap();
+    let row = |id: u32| {
+        format!(
+            "2026-07-16T13:30:00Z,12345678-0000-4000-8000-{id:012},func-orders-prod,\
+             aa11bb22-0000-4000-8000-000000000001,0,ManagedIdentitySignInLogs\n"
+        )
+    };
+    let head = "TimeGenerated,Id,ServicePrincipalName,ServicePrincipalId,ResultType,Category\n";
+    sqlx::query("update rejects set record = $1, form = null")
+        .bind(format!("{head}{}{}", row(1), row(2)).into_bytes())
+        .execute(&pool)
+        .await
+        .unwrap();
+    pool.close().await;
+    place.run("rejects retry").says(0, &["2 stored", "0 still set aside"]);
+    place.run("doctor --offline").says(0, &["every record read is accounted for"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_record_from_the_future_ends_nothing() {
     let place = Place::new();
     place.write("spike.json", crate::program::spike());
@@ -293,6 +319,58 @@ async fn of_two_records_with_one_id_and_time_the_first_stays() {
     place.run("import other.json").says(0, &["0 stored", "1 known already"]);
     let shown = place.run("events show 00000000-0000-4000-8000-000000000001 --raw");
     assert_eq!(shown.out, first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_sign_in_counts_once_however_many_digits_its_time_has() {
+    let at = SystemClock.now() - TimeDelta::hours(1);
+    let times = ["%FT%T.1234567Z", "%FT%TZ", "%FT%T.123Z"].map(|form| at.format(form).to_string());
+    let line = |time: &String| {
+        let mut record = record("func-orders-prod", 1, at, 0);
+        record["createdDateTime"] = json!(time);
+        record.to_string() + "\n"
+    };
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let lines = order.map(|place| line(&times[place]));
+        let place = Place::new();
+        place.write("together.ndjson", lines.concat());
+        place.run("import together.ndjson").says(0, &["1 stored", "2 known already"]);
+        let finest = times[0].get(..26).unwrap();
+        let shown = place.run("events show 00000000-0000-4000-8000-000000000001 --raw");
+        assert!(
+            shown.out.contains(finest),
+            "of those that come together the finest stays: {}",
+            shown.out
+        );
+        let place = Place::new();
+        for (number, line) in lines.iter().enumerate() {
+            place.write(&format!("{number}.ndjson"), line);
+            let said = if number == 0 { "1 stored" } else { "1 known already" };
+            place.run(&format!("import {number}.ndjson")).says(0, &[said]);
+        }
+    }
+    // The second before and the second after are others.
+    let place = Place::new();
+    for (number, seconds) in [0, -1, 1].into_iter().enumerate() {
+        let other = (at + TimeDelta::seconds(seconds)).format("%FT%TZ").to_string();
+        place.write("other.ndjson", line(&other));
+        place.run("import other.ndjson").says(0, &["1 stored"]);
+        assert_eq!(place.json("sources list")[0]["stored"], number + 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_records_that_come_together_the_one_that_says_more_stays() {
+    let at = SystemClock.now() - TimeDelta::hours(1);
+    let good = record("", 1, at, 0).to_string();
+    let refused = record("func-orders-prod", 1, at, 700_016).to_string();
+    for lines in [[&good, &refused], [&refused, &good]] {
+        let place = Place::new();
+        place.write("both.ndjson", format!("{}\n{}\n", lines[0], lines[1]));
+        place.run("import both.ndjson").says(0, &["1 stored", "1 known already"]);
+        let shown = place.run("events show 00000000-0000-4000-8000-000000000001 --raw");
+        assert_eq!(shown.out, refused);
+    }
 }
 
 /// Every rule of the program.
