@@ -11,9 +11,9 @@ use signinel::clock::{Clock, FixedClock};
 use signinel::config::Section;
 use signinel::incidents;
 use signinel::ingest::poll::{HeadRead, Poll, Polled};
-use signinel::model::{IncidentState, Interval, Summary};
+use signinel::model::IncidentState;
 use signinel::sources::graph::{Graph, Settings};
-use signinel::sources::{Access, Ask, FetchError, Page, Pages, Plan, Source};
+use signinel::sources::{Access, Ask, Counts, FetchError, Page, Pages, Plan, Source};
 use signinel::standin::graph::{Faults, GraphStandin, Options, Running, Shown};
 use signinel::store::Store;
 use signinel::store::gaps::GapState;
@@ -46,12 +46,8 @@ impl Source for Moody {
     fn access(&self) -> Access<'_> {
         Access::Pages(self)
     }
-    async fn counted(
-        &self,
-        head: &str,
-        hour: Interval,
-    ) -> Result<Option<Vec<Summary>>, FetchError> {
-        self.graph.counted(head, hour).await
+    async fn counted(&self, head: &str, ask: &Ask) -> Result<Option<Counts>, FetchError> {
+        self.graph.counted(head, ask).await
     }
     async fn check(&self, now: DateTime<Utc>) -> Result<String, FetchError> {
         self.graph.check(now).await
@@ -99,7 +95,8 @@ impl World {
         );
         let section = Section::of("source", "graph", "contoso", text.parse().unwrap());
         let credential = Arc::new(Given(graph.token().to_owned()));
-        let inner = Graph::with_credential(Settings::read(&section).unwrap(), credential).unwrap();
+        let settings = Settings::read(&section).unwrap();
+        let inner = Graph::with_credential(settings, credential, clock.clone()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("test.db");
         Self {
@@ -118,6 +115,7 @@ impl World {
             store: &self.store,
             source: &self.source,
             now,
+            clock: &*self.clock,
             is_eager: false,
             stop: &CancellationToken::new(),
             on_page: &|_, _, _, _| (),

@@ -64,7 +64,9 @@ async fn a_third_of_all_requests_fail_and_records_come_six_hours_late_while_the_
     );
     let section = Section::of("source", "graph", "harbourline", text.parse().unwrap());
     let credential = Arc::new(Given(graph.token().to_owned()));
-    let source = Graph::with_credential(Settings::read(&section).unwrap(), credential).unwrap();
+    let source =
+        Graph::with_credential(Settings::read(&section).unwrap(), credential, clock.clone())
+            .unwrap();
     let place = Place::new();
     let store =
         Store::open(&format!("sqlite://{}", place.path("signinel.db").display())).await.unwrap();
@@ -76,6 +78,7 @@ async fn a_third_of_all_requests_fail_and_records_come_six_hours_late_while_the_
             store: &store,
             source: &source,
             now: clock.now(),
+            clock: &*clock,
             is_eager: false,
             stop: &stop,
             on_page: &|_: &str, _: &str, _: DateTime<Utc>, _: DateTime<Utc>| (),
