@@ -153,6 +153,7 @@ impl App {
 }
 
 /// What is wrong with the sources and channels of a configuration.
+#[must_use]
 pub fn faults(config: &Config) -> Vec<Fault> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let sources = each(&config.sources, |section| crate::sources::build(section, &clock)).err();
