@@ -256,17 +256,19 @@ pub async fn run(
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
     let (stored, planned) = (Notify::new(), Notify::new());
-    let heads = heads(app).map(|head| ending(head_loop(app, head, &stored, stop), stop));
-    let heads = async {
-        let ended = futures_util::future::join_all(heads).await;
-        ended.into_iter().collect::<Result<(), StoreError>>()
-    };
     let (heads, evaluating, delivering) = tokio::join!(
-        heads,
+        read(app, &stored, stop),
         ending(evaluate_loop(app, (watch, read_again), &stored, &planned, stop), stop),
         ending(deliver_loop(app, &planned, stop), stop),
     );
     heads.and(evaluating).and(delivering)
+}
+
+/// Reads every head of every source until it is stopped, each by itself; `stored` is told of each page.
+pub async fn read(app: &App, stored: &Notify, stop: &CancellationToken) -> Result<(), StoreError> {
+    let loops = heads(app).map(|head| ending(head_loop(app, head, stored, stop), stop));
+    let ended = futures_util::future::join_all(loops).await;
+    ended.into_iter().collect()
 }
 
 /// A loop that fails stops the others.

@@ -114,13 +114,19 @@ async fn due(
         let whole = Interval { from: hour, to: hour + TimeDelta::hours(1) };
         if ledger.holes(whole).is_empty() {
             let before = poll.store.compared(poll.source.name(), head, hour).await?;
-            if before.is_none_or(|before| before.missing > 0 && before.tries < TRIES) {
+            if before.is_none_or(|before| is_to_be_compared_again(&before, poll.now)) {
                 due.push(hour);
             }
         }
         hour += TimeDelta::hours(1);
     }
     Ok(due)
+}
+
+/// What lacked may come late: the more often it was looked for, the longer it is waited for.
+fn is_to_be_compared_again(before: &Compared, now: DateTime<Utc>) -> bool {
+    let wait = if before.tries < 2 { TimeDelta::hours(1) } else { TimeDelta::hours(20) };
+    before.missing > 0 && before.tries < TRIES && now - before.at >= wait
 }
 
 /// Compares one hour; `true` when it lacks something and is to be read again.
@@ -135,11 +141,12 @@ async fn compare(
     let before = store.compared(source.name(), head, hour).await?;
     let compared = Compared {
         hour,
+        at: poll.now,
         counted: counted.iter().map(|summary| summary.count).sum(),
         missing: missing(counted, &ours),
         tries: before.map_or(0, |before| before.tries).saturating_add(1),
     };
-    store.set_compared((source.name(), source.kind()), head, compared, poll.now).await?;
+    store.set_compared((source.name(), source.kind()), head, compared).await?;
     if compared.missing == 0 {
         return Ok(false);
     }

@@ -30,6 +30,8 @@ mod detect;
 mod documents;
 /// Why a rule did or did not match.
 mod explain;
+/// A clock that runs as fast as the work allows.
+mod fast;
 /// A folder that is followed as its files grow.
 mod follow;
 /// Files of records that were changed in every way in which files go wrong.

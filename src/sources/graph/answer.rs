@@ -175,12 +175,7 @@ impl Refusal<'_> {
 pub(super) fn broken(settings: &Settings, error: &reqwest::Error) -> FetchError {
     let root = root(settings);
     if error.is_timeout() {
-        let waited = settings.timeout.as_secs();
-        let sentence = format!(
-            "{root} did not answer within {waited} s; if it stays so, set a shorter `window`, or a \
-             longer `timeout`"
-        );
-        return FetchError::TooMuch { sentence, retry_after: None };
+        return timed_out(settings);
     }
     let cause = http::cause(error);
     if error.is_connect() {
@@ -189,6 +184,16 @@ pub(super) fn broken(settings: &Settings, error: &reqwest::Error) -> FetchError 
         ));
     }
     FetchError::transient(format!("the connection to {root} broke: {cause}"))
+}
+
+/// What is said of a request that took too long.
+pub(super) fn timed_out(settings: &Settings) -> FetchError {
+    let (root, waited) = (root(settings), settings.timeout.as_secs());
+    let sentence = format!(
+        "{root} did not answer within {waited} s; if it stays so, set a shorter `window`, or a \
+         longer `timeout`"
+    );
+    FetchError::TooMuch { sentence, retry_after: None }
 }
 
 /// Where Graph is, as a person writes it.

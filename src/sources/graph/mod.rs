@@ -195,16 +195,32 @@ impl Graph {
     async fn answer(&self, url: Url) -> Result<Answer, FetchError> {
         let token = self.tokens.get().await?.token;
         let slot = self.budget.take(&*self.clock).await;
-        let sent = self
+        let request = self
             .client
             .get(url)
             .bearer_auth(token.secret())
             .header(ACCEPT, "application/json")
             // Without it, types newer than the schema come as `unknownFutureValue`.
-            .header("Prefer", "include-unknown-enum-members")
-            .send()
-            .await;
-        drop(slot);
+            .header("Prefer", "include-unknown-enum-members");
+        let answered = async {
+            let sent = request.send().await;
+            drop(slot);
+            self.whole(sent, token).await
+        };
+        tokio::select! {
+            answered = answered => answered,
+            () = self.clock.sleep(self.settings.timeout) => {
+                Err(answer::timed_out(&self.settings))
+            }
+        }
+    }
+
+    /// An answer with its body.
+    async fn whole(
+        &self,
+        sent: reqwest::Result<reqwest::Response>,
+        token: azure_core::credentials::Secret,
+    ) -> Result<Answer, FetchError> {
         let broken = |error: reqwest::Error| answer::broken(&self.settings, &error);
         let mut response = sent.map_err(broken)?;
         let mut body = Vec::new();
