@@ -8,7 +8,7 @@ use std::sync::{Arc, RwLock};
 
 use tokio::sync::Mutex;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Fault, RulesConfig, meant};
 use crate::detect::{Detector, Matcher, RuleFault, Rulebook};
 use crate::diagnose::{Catalogue, CatalogueError};
@@ -102,7 +102,7 @@ impl App {
     /// Opens the database and makes what the configuration asks for.
     pub async fn build(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
         let Settings { db, rules, config } = settings;
-        let sources = each(&config.sources, crate::sources::build);
+        let sources = each(&config.sources, |section| crate::sources::build(section, &clock));
         let channels =
             each(&config.channels, |section| crate::notify::build(section, &config.notify));
         let (sources, channels) = match (sources, channels) {
@@ -153,8 +153,10 @@ impl App {
 }
 
 /// What is wrong with the sources and channels of a configuration.
+#[must_use]
 pub fn faults(config: &Config) -> Vec<Fault> {
-    let sources = each(&config.sources, crate::sources::build).err();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let sources = each(&config.sources, |section| crate::sources::build(section, &clock)).err();
     let channels =
         each(&config.channels, |section| crate::notify::build(section, &config.notify)).err();
     sources.into_iter().chain(channels).flatten().collect()

@@ -16,7 +16,7 @@ use crate::ingest::import::{Import, Imported, Progress};
 use crate::ingest::poll::{HeadRead, OnPage, Poll, Polled};
 use crate::notify::{Delivered, Planned};
 use crate::sources::Source;
-use crate::store::StoreError;
+use crate::store::{StoreError, Tally};
 
 /// The longest sleep of a loop of [`run`]: what is due by the time alone (a recovery that has held) is
 /// seen no later than this.
@@ -132,7 +132,7 @@ pub async fn catch_up(
     stop: &CancellationToken,
     on_page: OnPage<'_>,
 ) -> Result<Delivered, CatchUpError> {
-    let reads = app.sources.iter().map(|source| read_to_end(app, source.as_ref(), stop, on_page));
+    let reads = heads(app).map(|head| read_to_end(app, head, stop, on_page));
     let mut behind = Vec::new();
     for read in futures_util::future::join_all(reads).await {
         behind.extend(read?);
@@ -144,44 +144,45 @@ pub async fn catch_up(
     if behind.is_empty() { Ok(delivered) } else { Err(CatchUpError::Behind(behind)) }
 }
 
-/// Reads one source until it is caught up; gives a sentence for each head that is not.
+/// Reads one head until it is caught up; gives a sentence where it is not.
 async fn read_to_end(
     app: &App,
-    source: &dyn Source,
+    (source, head): (&dyn Source, &str),
     stop: &CancellationToken,
     on_page: OnPage<'_>,
-) -> Result<Vec<String>, StoreError> {
+) -> Result<Option<String>, StoreError> {
     let mut failures = 0;
     loop {
-        let polled = poll(app, source, true, stop, on_page).await?;
-        let mut behind = Vec::new();
-        let mut again_at = None;
-        for (head, read) in &polled.heads {
-            match read {
-                HeadRead::CaughtUp => {}
-                HeadRead::Stopped => return Ok(Vec::new()),
-                HeadRead::Waiting { until } => again_at = again_at.max(Some(*until)),
-                HeadRead::Failed { sentence, is_permanent, until } => {
-                    behind.push(format!("{} {head}: {sentence}", source.name()));
-                    if !is_permanent {
-                        again_at = again_at.max(Some(*until));
-                    }
+        let polled = poll_head(app, (source, head), true, stop, on_page).await?;
+        let at = match polled {
+            HeadRead::CaughtUp | HeadRead::Stopped => return Ok(None),
+            HeadRead::Waiting { until } => until,
+            HeadRead::Failed { sentence, is_permanent, until } => {
+                failures += 1;
+                if is_permanent || failures == GIVE_UP_AFTER {
+                    return Ok(Some(format!("{} {head}: {sentence}", source.name())));
                 }
+                until
             }
-        }
-        failures = if behind.is_empty() { 0 } else { failures + 1 };
-        let Some(at) = again_at.filter(|_| failures < GIVE_UP_AFTER) else { return Ok(behind) };
+        };
         let wait = (at - app.clock.now()).to_std().unwrap_or_default();
         if wait >= SAID_FROM {
-            tracing::info!(source = source.name(), until = %at, "waiting after a failure before asking again");
+            tracing::info!(source = source.name(), head, until = %at, "waiting after a failure before asking again");
         }
-        if !sleep(wait, stop).await {
-            return Ok(Vec::new());
+        if !sleep(app, wait, stop).await {
+            return Ok(None);
         }
     }
 }
 
-/// Reads what a source has, and says what of it could not be read.
+/// The heads of all sources: each is read by itself, so that one that fails holds up no other.
+fn heads(app: &App) -> impl Iterator<Item = (&dyn Source, &str)> {
+    app.sources
+        .iter()
+        .flat_map(|source| source.plan().heads.iter().map(|head| (source.as_ref(), head.as_str())))
+}
+
+/// Reads what every head of a source has, and says what of it could not be read.
 pub async fn poll(
     app: &App,
     source: &dyn Source,
@@ -189,21 +190,49 @@ pub async fn poll(
     stop: &CancellationToken,
     on_page: OnPage<'_>,
 ) -> Result<Polled, StoreError> {
-    let now = app.clock.now();
-    let polled = Poll { store: &app.store, source, now, is_eager, stop, on_page }.run().await?;
+    let (now, clock) = (app.clock.now(), &*app.clock);
+    let polled =
+        Poll { store: &app.store, source, now, clock, is_eager, stop, on_page }.run().await?;
     app.store.settle().await?;
     for (head, read) in &polled.heads {
-        if let HeadRead::Failed { sentence, is_permanent, until } = read {
-            let source = source.name();
-            if *is_permanent {
-                tracing::error!(source, %head, again_at = %until, "{sentence}");
-            } else {
-                tracing::warn!(source, %head, again_at = %until, "{sentence}");
-            }
+        say(source, head, read);
+    }
+    count(source, polled.tally);
+    Ok(polled)
+}
+
+/// As [`poll`], of one head.
+async fn poll_head(
+    app: &App,
+    (source, head): (&dyn Source, &str),
+    is_eager: bool,
+    stop: &CancellationToken,
+    on_page: OnPage<'_>,
+) -> Result<HeadRead, StoreError> {
+    let (now, clock) = (app.clock.now(), &*app.clock);
+    let poll = Poll { store: &app.store, source, now, clock, is_eager, stop, on_page };
+    let (_, tally, read) = poll.head(head).await?;
+    app.store.settle().await?;
+    say(source, head, &read);
+    count(source, tally);
+    Ok(read)
+}
+
+/// Says what could not be read.
+fn say(source: &dyn Source, head: &str, read: &HeadRead) {
+    if let HeadRead::Failed { sentence, is_permanent, until } = read {
+        let source = source.name();
+        if *is_permanent {
+            tracing::error!(source, %head, again_at = %until, "{sentence}");
+        } else {
+            tracing::warn!(source, %head, again_at = %until, "{sentence}");
         }
     }
-    if polled.tally.stored > 0 {
-        let tally = polled.tally;
+}
+
+/// Says what was new.
+fn count(source: &dyn Source, tally: Tally) {
+    if tally.stored > 0 {
         tracing::info!(
             source = source.name(),
             stored = tally.stored,
@@ -213,11 +242,11 @@ pub async fn poll(
             "records read"
         );
     }
-    Ok(polled)
 }
 
-/// Polls, detects, groups and tells until it is stopped. The three loops meet only in the database, so a
-/// slow source holds up no delivery and a slow mail server no source. Each finishes what it is at.
+/// Polls, detects, groups and tells until it is stopped. The loops, one for each head, one for each of the
+/// others, meet only in the database, so a slow head holds up no delivery and no other head, and a slow mail
+/// server no source. Each finishes what it is at.
 ///
 /// Rules that are edited meanwhile, or that `read_again` asks to be read, are taken up between two passes.
 pub async fn run(
@@ -227,19 +256,19 @@ pub async fn run(
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
     let (stored, planned) = (Notify::new(), Notify::new());
-    let sources = app.sources.iter().map(|source| source_loop(app, source.as_ref(), &stored, stop));
-    let sources = async {
-        futures_util::future::join_all(sources)
-            .await
-            .into_iter()
-            .collect::<Result<(), StoreError>>()
-    };
-    let (sources, evaluating, delivering) = tokio::join!(
-        ending(sources, stop),
+    let (heads, evaluating, delivering) = tokio::join!(
+        read(app, &stored, stop),
         ending(evaluate_loop(app, (watch, read_again), &stored, &planned, stop), stop),
         ending(deliver_loop(app, &planned, stop), stop),
     );
-    sources.and(evaluating).and(delivering)
+    heads.and(evaluating).and(delivering)
+}
+
+/// Reads every head of every source until it is stopped, each by itself; `stored` is told of each page.
+pub async fn read(app: &App, stored: &Notify, stop: &CancellationToken) -> Result<(), StoreError> {
+    let loops = heads(app).map(|head| ending(head_loop(app, head, stored, stop), stop));
+    let ended = futures_util::future::join_all(loops).await;
+    ended.into_iter().collect()
 }
 
 /// A loop that fails stops the others.
@@ -254,23 +283,23 @@ async fn ending(
     result
 }
 
-async fn source_loop(
+async fn head_loop(
     app: &App,
-    source: &dyn Source,
+    (source, head): (&dyn Source, &str),
     stored: &Notify,
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
     let on_page = |_: &str, _: &str, _: DateTime<Utc>, _: DateTime<Utc>| stored.notify_one();
     loop {
-        let polled = poll(app, source, false, stop, &on_page).await?;
-        let now = app.clock.now();
-        let next = polled.heads.iter().map(|(_, read)| match read {
-            HeadRead::Waiting { until } | HeadRead::Failed { until, .. } => *until,
-            HeadRead::CaughtUp | HeadRead::Stopped => now + source.plan().interval,
-        });
-        let wait = next.min().map_or(TICK, |next| (next - now).to_std().unwrap_or_default());
+        let read = poll_head(app, (source, head), false, stop, &on_page).await?;
+        let wait = match read {
+            HeadRead::Waiting { until } | HeadRead::Failed { until, .. } => {
+                (until - app.clock.now()).to_std().unwrap_or_default()
+            }
+            HeadRead::CaughtUp | HeadRead::Stopped => source.plan().interval,
+        };
         // Never a tight loop, whatever the rows say.
-        if !sleep(wait.max(Duration::from_millis(200)), stop).await {
+        if !sleep(app, wait.max(Duration::from_millis(200)), stop).await {
             return Ok(());
         }
     }
@@ -363,9 +392,9 @@ async fn retain(app: &App, now: DateTime<Utc>) -> Result<(), StoreError> {
 }
 
 /// `false` when it was stopped before the time was over.
-async fn sleep(wait: Duration, stop: &CancellationToken) -> bool {
+async fn sleep(app: &App, wait: Duration, stop: &CancellationToken) -> bool {
     tokio::select! {
         () = stop.cancelled() => false,
-        () = tokio::time::sleep(wait) => true,
+        () = app.clock.sleep(wait) => true,
     }
 }

@@ -1,8 +1,10 @@
 //! `signinel doctor`: what is missing, and how to mend it.
 
+use std::fmt::Write as _;
+use std::sync::Arc;
+
 use clap::Args as ClapArgs;
 use serde::Serialize;
-use std::fmt::Write as _;
 
 use super::screen::Screen;
 use super::settings::Global;
@@ -185,9 +187,10 @@ async fn database(global: &Global, round: &mut Round) {
 }
 
 async fn sources(config: &Config, offline: bool, round: &mut Round) {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     for section in &config.sources {
         let what = format!("source {}", section.name);
-        let source = match crate::sources::build(section) {
+        let source = match crate::sources::build(section, &clock) {
             Ok(source) => source,
             Err(faults) => {
                 round.faults(&what, &BuildError::Config(faults));
@@ -197,7 +200,7 @@ async fn sources(config: &Config, offline: bool, round: &mut Round) {
         let outcome = if offline {
             Ok("configured; not asked".to_owned())
         } else {
-            source.check(SystemClock.now()).await.map_err(|error| error.to_string())
+            source.check(clock.now()).await.map_err(|error| error.to_string())
         };
         round.add(what, outcome);
     }

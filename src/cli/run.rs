@@ -1,6 +1,7 @@
 //! `signinel run`: polls until stopped, or with `--once` until everything is caught up.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use clap::Args as ClapArgs;
@@ -44,11 +45,16 @@ pub(super) async fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     read_on_signal(Arc::clone(&read_again))?;
     if args.once {
         let bar = screen::spinner();
-        let on_page = |source: &str, head: &str, from: DateTime<Utc>, to: DateTime<Utc>| {
+        let began = Mutex::new(BTreeMap::new());
+        let on_page = |source: &str, head: &str, read_to: DateTime<Utc>, until: DateTime<Utc>| {
+            let name = format!("{source} {head}");
+            let mut began = began.lock().unwrap_or_else(PoisonError::into_inner);
+            let began = *began.entry(name.clone()).or_insert(read_to);
             bar.set_message(format!(
-                "{source} {head}: reading {} to {}",
-                from.format("%Y-%m-%d %H:%M"),
-                to.format("%Y-%m-%d %H:%M")
+                "{name}: read to {} of {}, {} %",
+                read_to.format("%Y-%m-%d %H:%M"),
+                until.format("%Y-%m-%d %H:%M"),
+                share(began, read_to, until)
             ));
         };
         let caught_up = pipeline::catch_up(&app, &stop, &on_page).await;
@@ -76,6 +82,12 @@ pub(super) async fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How much of a way is behind, in percent.
+fn share(began: DateTime<Utc>, read_to: DateTime<Utc>, until: DateTime<Utc>) -> i64 {
+    let whole = (until - began).num_seconds().max(1);
+    ((read_to - began).num_seconds() * 100 / whole).clamp(0, 100)
+}
+
 /// SIGHUP asks to read the rules again.
 fn read_on_signal(read_again: Arc<Notify>) -> anyhow::Result<()> {
     let mut asked = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
@@ -98,4 +110,18 @@ pub(super) fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
         stop.cancel();
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_share_of_a_way_is_told_in_percent() {
+        let day = |day: &str| format!("2026-03-{day}T00:00:00Z").parse().unwrap();
+        assert_eq!(share(day("01"), day("01"), day("05")), 0);
+        assert_eq!(share(day("01"), day("04"), day("05")), 75);
+        assert_eq!(share(day("01"), day("05"), day("05")), 100);
+        assert_eq!(share(day("05"), day("05"), day("05")), 0);
+    }
 }

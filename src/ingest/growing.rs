@@ -261,6 +261,7 @@ mod tests {
     use async_trait::async_trait;
     use tokio_util::sync::CancellationToken;
 
+    use crate::clock::FixedClock;
     use crate::sources::{Access, Keep, Plan, Source};
     use crate::store::Store;
 
@@ -307,7 +308,8 @@ mod tests {
             let stop = CancellationToken::new();
             let on_page = |_: &str, _: &str, _: DateTime<Utc>, _: DateTime<Utc>| ();
             let (now, on_page) = (now(), &on_page);
-            let poll = Poll { store, source: self, now, is_eager: true, stop: &stop, on_page };
+            let (clock, stop) = (&FixedClock::at(now), &stop);
+            let poll = Poll { store, source: self, now, clock, is_eager: true, stop, on_page };
             let mut polled = poll.run().await.unwrap();
             (polled.tally, polled.heads.remove(0).1)
         }

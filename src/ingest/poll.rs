@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::growing::Growth;
 use super::walk::Walk;
+use crate::clock::Clock;
 use crate::model::Interval;
 use crate::sources::{Access, Source};
 use crate::store::{Head, Store, StoreError, Tally};
@@ -22,6 +23,9 @@ const SHORTEST_OVERLAP: Duration = Duration::from_mins(10);
 
 /// The first sweep comes at this age, so an overlap need not reach further.
 const LONGEST_OVERLAP: Duration = Duration::from_hours(2);
+
+/// Clocks differ by less than this without having been set.
+const SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// What became of one head in a pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,14 +48,17 @@ pub struct Polled {
     pub heads: Vec<(String, HeadRead)>,
 }
 
-/// Told after each page: source, head, the event time read to, and the window's end.
+/// Told after each page: source, head, the event time read to, and the one that it is to be read to.
 pub type OnPage<'a> = &'a (dyn Fn(&str, &str, DateTime<Utc>, DateTime<Utc>) + Send + Sync);
 
 /// What a walk over the heads of a source shares.
 pub struct Poll<'a> {
     pub store: &'a Store,
     pub source: &'a dyn Source,
+    /// When the read begins: up to then it goes.
     pub now: DateTime<Utc>,
+    /// For the waits within it, and for what is counted from a moment of them.
+    pub clock: &'a dyn Clock,
     /// Read heads that are not due as well, unless they failed.
     pub is_eager: bool,
     pub stop: &'a CancellationToken,
@@ -59,7 +66,7 @@ pub struct Poll<'a> {
 }
 
 impl Poll<'_> {
-    /// Reads every head that is due. A head that fails holds up no other.
+    /// Reads every head that is due, once, and waits for the slowest.
     pub async fn run(&self) -> Result<Polled, StoreError> {
         let heads = self.source.plan().heads.iter().map(|head| self.head(head));
         let mut polled = Polled::default();
@@ -71,9 +78,13 @@ impl Poll<'_> {
         Ok(polled)
     }
 
-    async fn head(&self, name: &str) -> Result<(String, Tally, HeadRead), StoreError> {
+    /// Reads one head, where it is due.
+    pub async fn head(&self, name: &str) -> Result<(String, Tally, HeadRead), StoreError> {
         let plan = self.source.plan();
-        let known = self.store.head(self.source.name(), name).await?;
+        let mut known = self.store.head(self.source.name(), name).await?;
+        if let Some(head) = &mut known {
+            self.back_from_the_future(head).await?;
+        }
         let (from, failures) = match &known {
             Some(head) => {
                 if self.now - head.read_to > delta(plan.stale_after) {
@@ -108,6 +119,42 @@ impl Poll<'_> {
         Ok((name.to_owned(), tally, read))
     }
 
+    /// Rows of a time that has not come are of a clock that was set back since. A head is not kept waiting by
+    /// them, and what they say was read is read again.
+    async fn back_from_the_future(&self, head: &mut Head) -> Result<(), StoreError> {
+        let source = self.source.name();
+        let is_too_far =
+            |until: DateTime<Utc>| until > self.now + delta(self.source.plan().interval);
+        let is_of_the_future = if head.failures == 0 {
+            head.next_attempt_at.is_some_and(is_too_far)
+        } else {
+            let failed_at = self.store.failed_at(source).await?;
+            failed_at.is_some_and(|at| at > self.now + SKEW)
+        };
+        if is_of_the_future && let Some(until) = head.next_attempt_at {
+            tracing::warn!(
+                source,
+                head = head.name,
+                %until,
+                "the next read was set for later than any wait: the clock was set back, or `interval` is \
+                 shorter now; reading at once"
+            );
+            head.next_attempt_at = None;
+        }
+        if head.read_to > self.now + SKEW {
+            tracing::warn!(
+                source,
+                head = head.name,
+                read_to = %head.read_to,
+                "sign-ins were read up to a time that has not come: the clock was set back; check it. \
+                 What is said to be read since now is read again"
+            );
+            self.store.take_back((source, self.source.kind()), &head.name, self.now).await?;
+            head.read_to = self.now;
+        }
+        Ok(())
+    }
+
     /// How far behind its head a read begins.
     async fn overlap(&self, head: &str) -> Result<TimeDelta, StoreError> {
         if let Some(overlap) = self.source.plan().overlap {
@@ -120,7 +167,7 @@ impl Poll<'_> {
     }
 
     /// The source gives no more what a head had yet to read.
-    async fn lost(&self, head: &Head, reach: DateTime<Utc>) -> Result<(), StoreError> {
+    pub(super) async fn lost(&self, head: &Head, reach: DateTime<Utc>) -> Result<(), StoreError> {
         let lost = Interval { from: head.read_to, to: reach };
         tracing::error!(
             source = self.source.name(),
@@ -134,7 +181,7 @@ impl Poll<'_> {
 }
 
 /// A time so long before another; the earliest there is where the span is longer than all of time.
-fn before(at: DateTime<Utc>, span: TimeDelta) -> DateTime<Utc> {
+pub(super) fn before(at: DateTime<Utc>, span: TimeDelta) -> DateTime<Utc> {
     at.checked_sub_signed(span).unwrap_or(DateTime::<Utc>::MIN_UTC)
 }
 

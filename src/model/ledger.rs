@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 /// A half-open interval of event time, `from <= t < to`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -53,7 +53,12 @@ impl Ledger {
 
     /// Notes that an interval was read to its end by a reading that began at `read_at`. What was known of
     /// it before gives way, for a later reading lacks nothing that an earlier one had.
+    ///
+    /// Rows hold whole microseconds. Windows that were halved, clocks and ages may lie between two: all are cut to
+    /// them, so that where one piece ends the next begins, and none is too short for a row.
     pub fn note(&mut self, read: Interval, read_at: DateTime<Utc>, ages: &[Duration]) {
+        let whole = |at: DateTime<Utc>| at.trunc_subsecs(6);
+        let read = Interval { from: whole(read.from), to: whole(read.to) };
         let mut pieces = Vec::with_capacity(self.0.len() + 4);
         for old in &self.0 {
             let before = Interval { to: old.interval.to.min(read.from), ..old.interval };
@@ -66,7 +71,7 @@ impl Ledger {
         let mut to = read.to;
         for (place, age) in std::iter::once(Duration::ZERO).chain(ages.iter().copied()).enumerate()
         {
-            let next = ages.get(place).map(|age| read_at - delta(*age));
+            let next = ages.get(place).map(|age| whole(before(read_at, *age)));
             let from = next.unwrap_or(read.from).clamp(read.from, to);
             pieces.push(Covered { interval: Interval { from, to }, settled: age, read_at });
             to = from;
@@ -84,7 +89,7 @@ impl Ledger {
             let reached = ages
                 .iter()
                 .filter(|age| covered.settled < **age)
-                .map(|age| unit_before(now - delta(*age), *age))
+                .map(|age| unit_before(before(now, *age), *age))
                 .max();
             let Some(to) = reached.map(|reached| reached.min(covered.interval.to)) else {
                 continue;
@@ -153,6 +158,11 @@ fn unit_before(at: DateTime<Utc>, age: Duration) -> DateTime<Utc> {
     DateTime::from_timestamp(seconds - seconds.rem_euclid(unit), 0).unwrap_or(at)
 }
 
+/// A time so long before another; the earliest there is where the span is longer than all of time.
+fn before(at: DateTime<Utc>, span: Duration) -> DateTime<Utc> {
+    at.checked_sub_signed(delta(span)).unwrap_or(DateTime::<Utc>::MIN_UTC)
+}
+
 fn delta(span: Duration) -> TimeDelta {
     TimeDelta::from_std(span).unwrap_or(TimeDelta::MAX)
 }
@@ -214,6 +224,26 @@ mod tests {
             "no day is a day old"
         );
         assert_eq!(ledger.due(at(hours(48)), &AGES), [interval(0, hours(4))]);
+    }
+
+    #[test]
+    fn no_piece_is_too_short_for_a_row() {
+        // A backfill as long as an age, or nearly, by a clock that counts nanoseconds.
+        for nanoseconds in [0, 1, 500, 999, 1_001] {
+            for age in AGES {
+                let now = at(hours(96)) + TimeDelta::nanoseconds(nanoseconds);
+                let from = at(hours(96)) - delta(age);
+                let mut ledger = Ledger::default();
+                ledger.note(Interval { from, to: now }, now, &AGES);
+                let ends = |it: &Covered| [it.interval.from, it.interval.to];
+                let all = ledger.covered().iter().flat_map(ends);
+                assert!(all.clone().all(|end| end == end.trunc_subsecs(6)), "{ledger:?}");
+                assert!(all.is_sorted(), "{ledger:?}");
+                let first = ledger.covered()[0].interval;
+                assert_eq!(first.from, from);
+                assert!(first.to - first.from >= TimeDelta::microseconds(1), "{first:?}");
+            }
+        }
     }
 
     #[test]

@@ -15,16 +15,19 @@ mod keys;
 mod source;
 mod tls;
 
+use std::sync::Arc;
+
+use crate::clock::Clock;
 use crate::config::{Fault, Section};
 
 pub use source::{
-    Access, Ask, FetchError, GrowingFile, GrowingFiles, Keep, Page, Pages, Plan, Source,
+    Access, Ask, Counts, FetchError, GrowingFile, GrowingFiles, Keep, Page, Pages, Plan, Source,
 };
 
 /// Makes what a `[[source]]` asks for.
-pub fn build(section: &Section) -> Result<Box<dyn Source>, Vec<Fault>> {
+pub fn build(section: &Section, clock: &Arc<dyn Clock>) -> Result<Box<dyn Source>, Vec<Fault>> {
     match section.kind.as_str() {
-        "graph" => graph::build(section),
+        "graph" => graph::build(section, clock),
         "storage" => storage::build(section),
         other => Err(vec![section.fault(format_args!(
             "there is no source of kind `{other}`; write kind = \"graph\" or kind = \"storage\""

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::model::{Interval, Summary};
+use crate::model::Summary;
 
 /// What to ask for next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,16 @@ pub enum FetchError {
     /// May go better later; `retry_after` is what the service asked for.
     #[error("{sentence}")]
     Transient { sentence: String, retry_after: Option<Duration> },
+    /// It took too long, or the service could not do it: less at once may go better.
+    #[error("{sentence}")]
+    TooMuch { sentence: String, retry_after: Option<Duration> },
+    /// A link that is no longer taken, or leads nowhere: its window has to be asked for anew.
+    #[error("{sentence}")]
+    Stale { sentence: String },
+    /// A window that is not taken. A later one may be, where this one is older than what is kept; if not,
+    /// it will not go better until somebody acts.
+    #[error("{sentence}")]
+    OutOfReach { sentence: String },
     /// Will not go better until somebody acts; the sentence says what to do.
     #[error("{sentence}")]
     Permanent { sentence: String },
@@ -47,6 +57,28 @@ impl FetchError {
     pub(super) fn permanent(sentence: String) -> Self {
         Self::Permanent { sentence }
     }
+
+    /// The wait that the service asked for.
+    pub(crate) fn told(&self) -> Option<Duration> {
+        match self {
+            Self::Transient { retry_after, .. } | Self::TooMuch { retry_after, .. } => {
+                retry_after.filter(|wait| !wait.is_zero())
+            }
+            Self::Stale { .. } | Self::OutOfReach { .. } | Self::Permanent { .. } => None,
+        }
+    }
+
+    /// Whether it will not go better by itself.
+    pub(crate) fn is_permanent(&self) -> bool {
+        matches!(self, Self::OutOfReach { .. } | Self::Permanent { .. })
+    }
+}
+
+/// A page of what a source itself counts of a head, and where the next one is.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    pub summaries: Vec<Summary>,
+    pub next: Option<String>,
 }
 
 /// How a source wants to be read.
@@ -117,12 +149,8 @@ pub trait Source: Send + Sync {
     fn plan(&self) -> &Plan;
     fn access(&self) -> Access<'_>;
 
-    /// What the source itself counts of a head over an hour; `None` where it does not count.
-    async fn counted(
-        &self,
-        _head: &str,
-        _hour: Interval,
-    ) -> Result<Option<Vec<Summary>>, FetchError> {
+    /// A page of what the source itself counts of a head; `None` where it does not count.
+    async fn counted(&self, _head: &str, _ask: &Ask) -> Result<Option<Counts>, FetchError> {
         Ok(None)
     }
 

@@ -1,11 +1,10 @@
 //! Graph's own counts of sign-ins by the hour, as the stand-in gives them.
 
 use axum::extract;
-use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 
-use super::graph::{Asked, Shares, text, unknown_path};
+use super::graph::{Asked, Shares, unknown_path};
 use super::query;
 
 /// `getSummarizedMSISignIns` and its siblings.
@@ -15,16 +14,15 @@ pub(super) async fn answer(
     extract::Query(options): Asked,
     headers: HeaderMap,
 ) -> Response {
-    if text(&headers, AUTHORIZATION.as_str()).strip_prefix("Bearer ") != Some(&*shared.token) {
-        let (code, message) = ("InvalidAuthenticationToken", "Access token validation failure.");
-        return shared.refusal(StatusCode::UNAUTHORIZED, code, message);
-    }
     let kind = match function.split('(').next() {
         Some("getSummarizedMSISignIns") => "managedIdentity",
         Some("getSummarizedServicePrincipalSignIns") => "servicePrincipal",
         Some("getSummarizedNonInteractiveSignIns") => "nonInteractiveUser",
         _ => return unknown_path(extract::State(shared)).await,
     };
+    if let Some(refusal) = shared.let_in(&headers, kind) {
+        return refusal;
+    }
     let filter = options.get("$filter").map_or("", String::as_str);
     let window = query::window(&filter.replace("firstSignInDateTime", "createdDateTime"));
     match window {

@@ -4,34 +4,27 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::ListenerExt;
 use axum::{Router, extract};
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::mishap::{Mishap, Schedule, sent};
+use super::gate::Rest;
+use super::mishap::{PAUSE, Schedule, sent};
 use super::query;
 use super::query::Query;
 use super::shelf::Shelf;
 use crate::clock::{Clock, SystemClock};
 
-pub use super::mishap::Faults;
+pub use super::mishap::{Faults, Mishap};
 pub use super::shelf::Shown;
-
-/// What Graph's own limit counts over.
-const STRETCH: Duration = Duration::from_secs(10);
-
-/// The wait that a `Retry-After` asks for.
-const REST: Duration = Duration::from_secs(1);
 
 /// A time that no run of the stand-in reaches, so that its tokens hold whatever its clock says.
 const TOKEN_ENDS: &str = "4102444800";
@@ -52,6 +45,10 @@ pub struct Options {
     pub counts: bool,
     /// Filters that reach back further than this are refused.
     pub keeps: Option<TimeDelta>,
+    /// While the application may not read.
+    pub blind: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// A sign-in type that is not answered while anybody waits for it.
+    pub hangs: Option<&'static str>,
 }
 
 impl Default for Options {
@@ -64,6 +61,8 @@ impl Default for Options {
             orders: true,
             counts: false,
             keeps: None,
+            blind: None,
+            hangs: None,
         }
     }
 }
@@ -95,13 +94,15 @@ pub(super) struct Shared {
     identity_header: String,
     schedule: Mutex<Schedule>,
     /// When the requests of the last 10 s came.
-    arrivals: Mutex<VecDeque<Instant>>,
-    requests: AtomicUsize,
-    violations: AtomicUsize,
-    /// Until when it asked to be left alone.
-    rest_until: Mutex<Option<Instant>>,
-    hasty: AtomicUsize,
-    mishaps: AtomicUsize,
+    pub(super) arrivals: Mutex<VecDeque<Instant>>,
+    pub(super) requests: AtomicUsize,
+    pub(super) violations: AtomicUsize,
+    pub(super) rests: Mutex<Vec<Rest>>,
+    pub(super) hasty: AtomicUsize,
+    /// The mishaps that showed.
+    pub(super) befallen: Mutex<BTreeMap<Mishap, usize>>,
+    /// The `$skiptoken` of the page before, by that of the page.
+    before: Mutex<BTreeMap<String, String>>,
 }
 
 impl GraphStandin {
@@ -113,6 +114,7 @@ impl GraphStandin {
         listener.set_nonblocking(true)?;
         let origin = format!("http://{}", listener.local_addr()?);
         let listener = tokio::net::TcpListener::from_std(listener)?;
+        let resets = options.faults.reset > 0.0;
         let mut random = ChaCha8Rng::seed_from_u64(options.seed);
         let shared = Arc::new(Shared {
             origin: origin.clone(),
@@ -124,9 +126,10 @@ impl GraphStandin {
             arrivals: Mutex::default(),
             requests: AtomicUsize::new(0),
             violations: AtomicUsize::new(0),
-            rest_until: Mutex::default(),
+            rests: Mutex::default(),
             hasty: AtomicUsize::new(0),
-            mishaps: AtomicUsize::new(0),
+            befallen: Mutex::default(),
+            before: Mutex::default(),
         });
         let router = Router::new()
             .route("/beta/auditLogs/signIns", get(sign_ins))
@@ -137,9 +140,13 @@ impl GraphStandin {
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
         // Small answers must not wait for more to send.
-        let listener = listener.tap_io(|stream| {
+        let listener = listener.tap_io(move |stream| {
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "answers of the stand-in may wait for each other");
+            }
+            // Closed before its end, such a connection is reset.
+            if resets && let Err(error) = stream.set_zero_linger() {
+                tracing::debug!(%error, "connections of the stand-in may end more gently");
             }
         });
         let server = axum::serve(listener, router).with_graceful_shutdown(stopped);
@@ -185,8 +192,8 @@ impl Running {
         self.shared.violations.load(Ordering::Relaxed)
     }
 
-    /// Requests that came before the wait was over that a `Retry-After` asked for. With several heads, those that
-    /// were under way when it was said are among them.
+    /// Requests that came before a wait was over that a `Retry-After` asked for: with 429 all who sign in as the
+    /// same application, with 503 those who ask for the same type.
     #[must_use]
     pub fn hasty(&self) -> usize {
         self.shared.hasty.load(Ordering::Relaxed)
@@ -195,7 +202,13 @@ impl Running {
     /// Requests that went wrong by the schedule.
     #[must_use]
     pub fn mishaps(&self) -> usize {
-        self.shared.mishaps.load(Ordering::Relaxed)
+        locked(&self.shared.befallen).values().sum()
+    }
+
+    /// How many of each kind.
+    #[must_use]
+    pub fn befallen(&self) -> BTreeMap<Mishap, usize> {
+        locked(&self.shared.befallen).clone()
     }
 }
 
@@ -213,56 +226,30 @@ async fn sign_ins(
     extract::Query(options): Asked,
     headers: HeaderMap,
 ) -> Response {
-    shared.requests.fetch_add(1, Ordering::Relaxed);
-    if locked(&shared.rest_until).is_some_and(|until| Instant::now() < until) {
-        shared.hasty.fetch_add(1, Ordering::Relaxed);
+    let kind = Query::parse(&options).map_or_else(|_| String::new(), |query| query.kind);
+    if let Some(refusal) = shared.let_in(&headers, &kind) {
+        return refusal;
     }
-    if text(&headers, AUTHORIZATION.as_str()).strip_prefix("Bearer ") != Some(&*shared.token) {
-        let (code, message) = ("InvalidAuthenticationToken", "Access token validation failure.");
-        return shared.refusal(StatusCode::UNAUTHORIZED, code, message);
-    }
-    if shared.is_too_much() {
-        return shared.throttled();
+    if shared.options.hangs == Some(&*kind) {
+        shared.options.clock.sleep(PAUSE).await;
     }
     let mishap = locked(&shared.schedule).next();
-    if mishap.is_some() {
-        shared.mishaps.fetch_add(1, Ordering::Relaxed);
-    }
-    match mishap {
-        Some(Mishap::Throttled) => {
-            *locked(&shared.rest_until) = Some(Instant::now() + REST);
-            let mut response = shared.throttled();
-            response.headers_mut().insert(RETRY_AFTER, REST.as_secs().into());
-            response
-        }
-        Some(Mishap::ThrottledSilently) => shared.throttled(),
-        Some(Mishap::Failed) => {
-            let message = "An error occurred while processing your request.";
-            shared.refusal(StatusCode::INTERNAL_SERVER_ERROR, "UnknownError", message)
-        }
-        Some(Mishap::Unavailable) => {
-            let message = "The service is temporarily unavailable.";
-            shared.refusal(StatusCode::SERVICE_UNAVAILABLE, "serviceNotAvailable", message)
-        }
-        Some(Mishap::Html) => {
-            let page = "<!DOCTYPE html><html><body>Please wait.</body></html>";
-            ([(CONTENT_TYPE, "text/html")], page).into_response()
-        }
-        Some(Mishap::Empty) => StatusCode::OK.into_response(),
-        Some(Mishap::Unauthorised) => {
-            let message = "Lifetime validation failed, the token is expired.";
-            shared.refusal(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message)
-        }
-        Some(Mishap::Expired) if options.contains_key("$skiptoken") => {
-            let message = "Invalid Skip Token, skip token is null";
-            shared.refusal(StatusCode::BAD_REQUEST, "BadRequest", message)
-        }
+    match mishap.map(|mishap| shared.answered(mishap, &kind, &options)) {
+        Some(Some(response)) => response,
         _ => match shared.page(&options, mishap) {
-            Ok(body) => sent(body, mishap),
+            Ok(body) => {
+                if let Some(mishap) = mishap.filter(|mishap| OF_THE_BODY.contains(mishap)) {
+                    shared.befell(mishap);
+                }
+                sent(body, mishap, &shared.options.clock)
+            }
             Err(message) => shared.refusal(StatusCode::BAD_REQUEST, "BadRequest", &message),
         },
     }
 }
+
+/// What leaves a page that is not whole.
+const OF_THE_BODY: [Mishap; 4] = [Mishap::CutOff, Mishap::Reset, Mishap::Slow, Mishap::Truncated];
 
 /// The identity endpoint of App Service.
 async fn identity_token(
@@ -293,21 +280,6 @@ pub(super) async fn unknown_path(extract::State(shared): Shares) -> Response {
 }
 
 impl Shared {
-    /// Counts a request in, and says whether it is one more than allowed.
-    fn is_too_much(&self) -> bool {
-        let Some(limit) = self.options.requests_per_10s else { return false };
-        let (mut arrivals, now) = (locked(&self.arrivals), Instant::now());
-        while arrivals.front().is_some_and(|came| now.duration_since(*came) > STRETCH) {
-            arrivals.pop_front();
-        }
-        arrivals.push_back(now);
-        let is_too_much = arrivals.len() > limit;
-        if is_too_much {
-            self.violations.fetch_add(1, Ordering::Relaxed);
-        }
-        is_too_much
-    }
-
     /// The body of a page; the error is a sentence in Graph's manner.
     fn page(
         &self,
@@ -350,28 +322,26 @@ impl Shared {
         place: usize,
         mishap: Option<Mishap>,
     ) -> String {
-        let token = match (mishap, options.get("$skiptoken")) {
-            (Some(Mishap::Looped), Some(own)) => own.clone(),
-            (Some(Mishap::LinkedNowhere), _) => String::new(),
+        let mut before = locked(&self.before);
+        let own = options.get("$skiptoken");
+        let back = own.and_then(|own| before.get(own)).filter(|back| !back.is_empty());
+        let token = match (mishap, own, back) {
+            (Some(Mishap::Looped), Some(own), _) => own.clone(),
+            (Some(Mishap::LoopedBack), _, Some(back)) => back.clone(),
+            (Some(Mishap::LinkedNowhere), ..) => String::new(),
             _ => query::token(place),
         };
+        if token == query::token(place) {
+            before.insert(token.clone(), own.cloned().unwrap_or_default());
+        } else if let Some(mishap) = mishap {
+            self.befell(mishap);
+        }
+        drop(before);
         let query = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(options.iter().filter(|(name, _)| *name != "$skiptoken"))
             .append_pair("$skiptoken", &token)
             .finish();
         format!("{}/beta/auditLogs/signIns?{query}", self.origin)
-    }
-
-    fn throttled(&self) -> Response {
-        let message = "This request is throttled. Please try again after some time.";
-        self.refusal(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message)
-    }
-
-    pub(super) fn refusal(&self, status: StatusCode, code: &str, message: &str) -> Response {
-        let date: DateTime<Utc> = self.options.clock.now();
-        let inner = serde_json::json!({"date": date.to_rfc3339_opts(SecondsFormat::Secs, true)});
-        let error = serde_json::json!({"code": code, "message": message, "innerError": inner});
-        (status, axum::Json(serde_json::json!({"error": error}))).into_response()
     }
 }
 
@@ -381,6 +351,6 @@ pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 }
 
 /// Nothing is half done while one of these locks is held.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

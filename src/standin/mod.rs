@@ -1,6 +1,7 @@
 //! What Signinel speaks to, on loopback, so that the real clients run in the demonstration and the tests.
 
 mod counts;
+mod gate;
 mod mishap;
 mod query;
 mod shelf;

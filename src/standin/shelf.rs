@@ -14,9 +14,16 @@ use super::query::Query;
 pub struct Shown {
     text: Arc<str>,
     visible_from: Option<DateTime<Utc>>,
+    listed_at: Option<DateTime<Utc>>,
 }
 
 impl Shown {
+    /// The same record, found under another time than it says that it is of.
+    #[must_use]
+    pub fn listed_at(self, at: DateTime<Utc>) -> Self {
+        Self { listed_at: Some(at), ..self }
+    }
+
     /// The same record, not shown before a time.
     #[must_use]
     pub fn late(self, visible_from: DateTime<Utc>) -> Self {
@@ -26,7 +33,7 @@ impl Shown {
 
 impl From<String> for Shown {
     fn from(text: String) -> Self {
-        Self { text: text.into(), visible_from: None }
+        Self { text: text.into(), visible_from: None, listed_at: None }
     }
 }
 
@@ -70,7 +77,8 @@ impl Shelf {
                 head.sign_in_event_types.push("interactiveUser".to_owned());
             }
             for kind in head.sign_in_event_types {
-                let stored = Stored { created_at: head.created_date_time, record: record.clone() };
+                let created_at = record.listed_at.unwrap_or(head.created_date_time);
+                let stored = Stored { created_at, record: record.clone() };
                 types.entry(kind).or_default().push(stored);
             }
         }

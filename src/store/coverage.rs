@@ -240,11 +240,7 @@ async fn cover(
     done: &WindowDone,
 ) -> Result<(), StoreError> {
     let mut ledger = ledger(&mut *connection, source_id, head).await?;
-    // Windows that were halved end between two microseconds, and rows do not: where one window ends the next
-    // begins, both here and there.
-    let whole = |at| time(micros(at));
-    let window = Interval { from: whole(done.window.from), to: whole(done.window.to) };
-    ledger.note(window, done.began_at, &done.ages);
+    ledger.note(done.window, done.began_at, &done.ages);
     sqlx::query("delete from coverage where source_id = $1 and head = $2")
         .bind(source_id)
         .bind(head)

@@ -9,6 +9,7 @@ mod dossier;
 mod events;
 mod history;
 mod incident_reads;
+mod learnt;
 mod migrations;
 
 /// What is told of incidents to whom, and how that went.
@@ -84,6 +85,7 @@ pub use coverage::{HeadCoverage, Reading, ReadingKind, WindowDone};
 pub use dossier::{Alike, Dossier, Habits};
 pub use events::EventRow;
 pub use history::History;
+pub use learnt::Learnt;
 pub use marks::Mark;
 pub use names::{KnownIdentity, Names};
 pub use namesakes::namesakes;

@@ -10,6 +10,8 @@ use crate::model::Summary;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Compared {
     pub hour: DateTime<Utc>,
+    /// When it was made.
+    pub at: DateTime<Utc>,
     pub counted: u64,
     pub missing: u64,
     pub tries: u32,
@@ -53,8 +55,8 @@ impl Store {
         head: &str,
         hour: DateTime<Utc>,
     ) -> Result<Option<Compared>, StoreError> {
-        let row: Option<(i64, i64, i64)> = sqlx::query_as(
-            "select c.counted, c.missing, c.tries from reconciled c join sources s on s.id = c.source_id \
+        let row: Option<(i64, i64, i64, i64)> = sqlx::query_as(
+            "select c.compared_at, c.counted, c.missing, c.tries from reconciled c join sources s on s.id = c.source_id \
              where s.name = $1 and c.head = $2 and c.hour_at = $3",
         )
         .bind(source)
@@ -62,13 +64,13 @@ impl Store {
         .bind(micros(hour))
         .fetch_optional(self.readers())
         .await?;
-        Ok(row.map(|row| compared((micros(hour), row.0, row.1, row.2))))
+        Ok(row.map(|row| compared((micros(hour), row.0, row.1, row.2, row.3))))
     }
 
     /// Hours that lack something after their last comparison, the latest first.
     pub async fn lacking(&self, source: &str, head: &str) -> Result<Vec<Compared>, StoreError> {
-        let rows: Vec<(i64, i64, i64, i64)> = sqlx::query_as(
-            "select c.hour_at, c.counted, c.missing, c.tries from reconciled c \
+        let rows: Vec<(i64, i64, i64, i64, i64)> = sqlx::query_as(
+            "select c.hour_at, c.compared_at, c.counted, c.missing, c.tries from reconciled c \
              join sources s on s.id = c.source_id \
              where s.name = $1 and c.head = $2 and c.missing > 0 order by c.hour_at desc",
         )
@@ -85,7 +87,6 @@ impl Store {
         (source, kind): (&str, &str),
         head: &str,
         of: Compared,
-        now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
         let source_id = sources::number(&mut writing, source, kind).await?;
@@ -98,7 +99,7 @@ impl Store {
         .bind(source_id)
         .bind(head)
         .bind(micros(of.hour))
-        .bind(micros(now))
+        .bind(micros(of.at))
         .bind(i64::try_from(of.counted).unwrap_or(i64::MAX))
         .bind(i64::try_from(of.missing).unwrap_or(i64::MAX))
         .bind(i64::from(of.tries))
@@ -109,9 +110,10 @@ impl Store {
     }
 }
 
-fn compared((hour, counted, missing, tries): (i64, i64, i64, i64)) -> Compared {
+fn compared((hour, at, counted, missing, tries): (i64, i64, i64, i64, i64)) -> Compared {
     Compared {
         hour: time(hour),
+        at: time(at),
         counted: u64::try_from(counted).unwrap_or(0),
         missing: u64::try_from(missing).unwrap_or(0),
         tries: u32::try_from(tries).unwrap_or(u32::MAX),

@@ -13,7 +13,7 @@ const PATH: &[(&str, &str)] = &[
     ("sources", "model clock config"),
     ("normalise", "model"),
     ("store", "model"),
-    ("ingest", "model sources normalise store"),
+    ("ingest", "model clock sources normalise store"),
     ("detect", "model store"),
     ("incidents", "model config store"),
     ("diagnose", "model store detect"),

@@ -11,9 +11,9 @@ use signinel::clock::{Clock, FixedClock};
 use signinel::config::Section;
 use signinel::incidents;
 use signinel::ingest::poll::{HeadRead, Poll, Polled};
-use signinel::model::{IncidentState, Interval, Summary};
+use signinel::model::IncidentState;
 use signinel::sources::graph::{Graph, Settings};
-use signinel::sources::{Access, Ask, FetchError, Page, Pages, Plan, Source};
+use signinel::sources::{Access, Ask, Counts, FetchError, Page, Pages, Plan, Source};
 use signinel::standin::graph::{Faults, GraphStandin, Options, Running, Shown};
 use signinel::store::Store;
 use signinel::store::gaps::GapState;
@@ -27,6 +27,9 @@ const HEAD: &str = "managedIdentity";
 struct Moody {
     graph: Graph,
     refusal: Mutex<Option<FetchError>>,
+    /// A refusal takes so long.
+    slow: Mutex<TimeDelta>,
+    clock: Arc<FixedClock>,
 }
 
 #[async_trait]
@@ -46,12 +49,8 @@ impl Source for Moody {
     fn access(&self) -> Access<'_> {
         Access::Pages(self)
     }
-    async fn counted(
-        &self,
-        head: &str,
-        hour: Interval,
-    ) -> Result<Option<Vec<Summary>>, FetchError> {
-        self.graph.counted(head, hour).await
+    async fn counted(&self, head: &str, ask: &Ask) -> Result<Option<Counts>, FetchError> {
+        self.graph.counted(head, ask).await
     }
     async fn check(&self, now: DateTime<Utc>) -> Result<String, FetchError> {
         self.graph.check(now).await
@@ -63,7 +62,10 @@ impl Pages for Moody {
     async fn fetch(&self, head: &str, ask: &Ask) -> Result<Page, FetchError> {
         let refusal = self.refusal.lock().unwrap().clone();
         match refusal {
-            Some(refusal) => Err(refusal),
+            Some(refusal) => {
+                self.clock.advance(*self.slow.lock().unwrap());
+                Err(refusal)
+            }
             None => self.graph.fetch(head, ask).await,
         }
     }
@@ -84,27 +86,36 @@ fn midnight() -> DateTime<Utc> {
 impl World {
     /// Each test has a tenant of its own, so that none shares a budget.
     async fn new(tenant: &str, records: Vec<Shown>, faults: Faults, more: &str) -> Self {
+        let options = Options { faults, counts: true, ..Options::default() };
+        Self::with(tenant, records, options, more).await
+    }
+
+    async fn with(tenant: &str, records: Vec<Shown>, options: Options, more: &str) -> Self {
         let clock = Arc::new(FixedClock::at(midnight()));
-        let options = Options {
-            clock: clock.clone() as Arc<dyn Clock>,
-            faults,
-            counts: true,
-            ..Options::default()
-        };
+        let options = Options { clock: clock.clone() as Arc<dyn Clock>, ..options };
         let graph = GraphStandin::start(records, options).unwrap();
         let text = format!(
-            "tenant_id = \"{tenant}\"\nendpoint = \"{}\"\nsign_in_types = [\"{HEAD}\"]\nrequests_per_10s = 10000\n\
-             retry_wait = \"1ms\"\nbackfill = \"1d\"\npage_size = 50\n{more}",
+            "tenant_id = \"{tenant}\"\nendpoint = \"{}\"\nsign_in_types = [\"{HEAD}\"]\nrequests_per_10s = 10000\npage_size = 50\n{more}\n",
             graph.endpoint()
         );
+        let defaults = [("retry_wait", "1ms"), ("backfill", "1d")];
+        let missing = defaults.into_iter().filter(|(key, _)| !more.contains(key));
+        let missing = missing.map(|(key, value)| format!("{key} = \"{value}\"\n"));
+        let text = missing.fold(text, |text, line| text + &line);
         let section = Section::of("source", "graph", "contoso", text.parse().unwrap());
         let credential = Arc::new(Given(graph.token().to_owned()));
-        let inner = Graph::with_credential(Settings::read(&section).unwrap(), credential).unwrap();
+        let settings = Settings::read(&section).unwrap();
+        let inner = Graph::with_credential(settings, credential, clock.clone()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("test.db");
         Self {
             store: Store::open(&format!("sqlite://{}", file.display())).await.unwrap(),
-            source: Moody { graph: inner, refusal: Mutex::default() },
+            source: Moody {
+                graph: inner,
+                refusal: Mutex::default(),
+                slow: Mutex::new(TimeDelta::zero()),
+                clock: clock.clone(),
+            },
             clock,
             graph,
             _folder: folder,
@@ -118,6 +129,7 @@ impl World {
             store: &self.store,
             source: &self.source,
             now,
+            clock: &*self.clock,
             is_eager: false,
             stop: &CancellationToken::new(),
             on_page: &|_, _, _, _| (),
@@ -299,11 +311,108 @@ async fn what_the_source_counts_and_did_not_give_is_read_again_and_what_stays_ou
     let more = "interval = \"10m\"\nreconcile = true\nsweeps = []\noverlap = \"10m\"";
     let world = World::new(tenant, records(36, 60, late), Faults::default(), more).await;
     world.pass().await;
-    world.pass_until(midnight() + TimeDelta::hours(11), TimeDelta::minutes(10)).await;
+    world.pass_until(midnight() + TimeDelta::hours(30), TimeDelta::minutes(10)).await;
     let head = &world.store.coverage().await.unwrap()[0];
-    assert_eq!((head.missing, world.stored().await), (1, 34), "{head:?}");
+    assert_eq!((head.missing, world.stored().await), (1, 35), "{head:?}");
     assert!(head.compared_hours > 24, "{head:?}");
     let lacking = world.store.lacking("contoso", HEAD).await.unwrap();
     assert_eq!(lacking[0].hour, midnight() + TimeDelta::hours(2));
     assert_eq!((lacking.len(), lacking[0].counted, lacking[0].tries), (1, 1, 3));
+}
+
+#[tokio::test]
+async fn a_backfill_as_long_as_the_age_of_a_sweep_is_noted_by_a_clock_that_counts_nanoseconds() {
+    for (place, backfill) in ["2h", "24h", "1d", "3d", "72h"].into_iter().enumerate() {
+        let tenant = format!("00000000-0000-4000-8000-0000000001{place:02}");
+        let more = format!("backfill = \"{backfill}\"");
+        let world = World::with(&tenant, records(48, 60, |_| 0), Options::default(), &more).await;
+        world.clock.advance(TimeDelta::nanoseconds(777));
+        for _ in 0..2 {
+            let polled = world.pass().await;
+            assert_eq!(polled.heads[0].1, HeadRead::CaughtUp, "{backfill}: {polled:?}");
+            world.clock.advance(TimeDelta::nanoseconds(60_000_000_333));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_that_keeps_a_week_is_read_as_far_back_as_it_does_and_the_rest_is_lost_by_name() {
+    let tenant = "00000000-0000-4000-8000-0000000000d1";
+    // A moment less than what it says, as the time goes on while a request is under way.
+    let keeps = TimeDelta::days(7) - TimeDelta::seconds(1);
+    let options = Options { keeps: Some(keeps), ..Options::default() };
+    let shown = records(24 * 14, 60, |_| 0);
+    let world =
+        World::with(tenant, shown, options, "backfill = \"7d\"\nretry_wait = \"1ms\"").await;
+    let polled = world.pass().await;
+    assert_eq!(polled.heads[0].1, HeadRead::CaughtUp, "{polled:?}");
+    assert!(world.store.gaps().await.unwrap().is_empty(), "nothing was there to lose");
+    let left_at = world.clock.now();
+    let before = world.graph.requests();
+
+    world.clock.advance(TimeDelta::days(10));
+    let polled = world.pass().await;
+    assert_eq!(polled.heads[0].1, HeadRead::CaughtUp, "{polled:?}");
+    let gaps = world.store.gaps().await.unwrap();
+    let lost = gaps.iter().find(|gap| gap.state == GapState::Lost).unwrap();
+    let reach = world.clock.now() - keeps;
+    assert_eq!(lost.from, left_at);
+    let beyond = lost.to.unwrap() - reach;
+    assert!(beyond >= TimeDelta::zero() && beyond <= TimeDelta::minutes(15), "{beyond} too much");
+    assert!(world.graph.requests() - before < 60, "{} requests", world.graph.requests() - before);
+    assert!(gaps.iter().any(|gap| gap.state == GapState::Filled), "{gaps:?}");
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_keeps_no_head_waiting_and_claims_nothing_of_the_time_to_come() {
+    for fails_first in [false, true] {
+        let tenant = format!("00000000-0000-4000-8000-0000000000e{}", u8::from(fails_first));
+        let world = World::with(&tenant, records(48, 60, |_| 0), Options::default(), "").await;
+        world.pass().await;
+        if fails_first {
+            world.clock.advance(TimeDelta::minutes(2));
+            world.refuse(Some("no"));
+            world.pass().await;
+            world.refuse(None);
+        }
+        world.clock.advance(TimeDelta::days(-1));
+        let polled = world.pass().await;
+        assert_eq!(polled.heads[0].1, HeadRead::CaughtUp, "{polled:?}");
+        let now = world.clock.now();
+        assert_eq!(world.store.coverage().await.unwrap()[0].complete_to, Some(now));
+        assert_eq!(world.store.head("contoso", HEAD).await.unwrap().unwrap().read_to, now);
+    }
+}
+
+#[tokio::test]
+async fn the_wait_after_a_failure_begins_with_the_failure() {
+    let tenant = "00000000-0000-4000-8000-0000000000d2";
+    let world = World::with(tenant, records(24, 60, |_| 0), Options::default(), "").await;
+    world.pass().await;
+    world.clock.advance(TimeDelta::minutes(2));
+    // The answer takes more than a minute, and asks for another.
+    let told = FetchError::Transient {
+        sentence: "busy".to_owned(),
+        retry_after: Some(Duration::from_secs(65)),
+    };
+    *world.source.refusal.lock().unwrap() = Some(told);
+    *world.source.slow.lock().unwrap() = TimeDelta::seconds(72);
+    let polled = world.pass().await;
+    let HeadRead::Failed { until, .. } = &polled.heads[0].1 else { panic!("{polled:?}") };
+    let wait = *until - world.clock.now();
+    assert!(wait >= TimeDelta::seconds(65) && wait <= TimeDelta::seconds(78), "{wait}");
+}
+
+#[tokio::test]
+async fn a_source_that_does_not_count_is_asked_for_counts_once_a_day() {
+    let tenant = "00000000-0000-4000-8000-0000000000d3";
+    let more = "interval = \"10m\"\nreconcile = true\nsweeps = []";
+    let options = Options { counts: false, ..Options::default() };
+    let world = World::with(tenant, records(48, 60, |_| 0), options, more).await;
+    world.pass().await;
+    let before = world.graph.requests();
+    world.pass_until(midnight() + TimeDelta::hours(23), TimeDelta::minutes(10)).await;
+    assert_eq!(world.graph.requests() - before, 23 * 6, "one page each pass and no count");
+    world.pass_until(midnight() + TimeDelta::hours(25), TimeDelta::minutes(10)).await;
+    assert_eq!(world.graph.requests() - before, 25 * 6 + 1, "and one count a day later");
 }

@@ -3,7 +3,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
+use signinel::clock::{Clock, SystemClock};
 use signinel::config::Config;
 
 fn root() -> &'static Path {
@@ -71,11 +73,9 @@ fn the_example_configuration_loads_and_shows_the_defaults() {
     assert_eq!(example.incidents.quiet_for, default.incidents.quiet_for);
     assert_eq!(example.notify.hold_resolved_for, default.notify.hold_resolved_for);
     assert_eq!(example.notify.host, default.notify.host);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     for section in &example.sources {
-        assert!(
-            signinel::sources::build(section).is_ok(),
-            "{:?}",
-            signinel::sources::build(section).err()
-        );
+        let fault = signinel::sources::build(section, &clock).err();
+        assert!(fault.is_none(), "{fault:?}");
     }
 }

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use serde_json::value::RawValue;
-use signinel::clock::FixedClock;
+use signinel::clock::{Clock, FixedClock, SystemClock};
 use signinel::config::Section;
 use signinel::sources::graph::{Graph, Settings};
 use signinel::sources::{Ask, FetchError, Pages, Source};
@@ -28,7 +28,8 @@ fn source(tenant: &str, endpoint: &str, token: &str, more: &str) -> Graph {
     );
     let section = Section::of("source", "graph", "prod", text.parse().unwrap());
     let credential = Arc::new(Given(token.to_owned()));
-    Graph::with_credential(Settings::read(&section).unwrap(), credential).unwrap()
+    let settings = Settings::read(&section).unwrap();
+    Graph::with_credential(settings, credential, Arc::new(SystemClock)).unwrap()
 }
 
 fn of(tenant: &str, running: &Running, more: &str) -> Graph {
@@ -73,8 +74,12 @@ async fn read(graph: &Graph, head: &str) -> Result<Vec<String>, FetchError> {
 
 fn sentence(error: FetchError) -> (bool, String, Option<Duration>) {
     match error {
-        FetchError::Transient { sentence, retry_after } => (false, sentence, retry_after),
-        FetchError::Permanent { sentence } => (true, sentence, None),
+        FetchError::Transient { sentence, retry_after }
+        | FetchError::TooMuch { sentence, retry_after } => (false, sentence, retry_after),
+        FetchError::Stale { sentence } => (false, sentence, None),
+        FetchError::OutOfReach { sentence } | FetchError::Permanent { sentence } => {
+            (true, sentence, None)
+        }
     }
 }
 
@@ -172,7 +177,7 @@ async fn a_redirect_is_not_followed() {
 #[tokio::test]
 async fn each_refusal_says_what_to_do_and_holds_no_token() {
     for (status, code, is_permanent, says) in [
-        (400, "BadRequest", true, "set a shorter `backfill`"),
+        (400, "BadRequest", true, "take it out of `sign_in_types`"),
         (401, "InvalidAuthenticationToken", true, "`tenant_id` is the tenant of the identity"),
         (403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", true, "Entra ID P1 or P2"),
         (403, "Authorization_RequestDenied", true, "b0afded3-3588-46d8-8b3d-9842eff778da"),
@@ -227,10 +232,14 @@ async fn a_graph_that_does_not_order_is_asked_without_and_only_once_with() {
     let options = Options { orders: false, ..Options::default() };
     let running = GraphStandin::start(records, options).unwrap();
     let graph = of("order", &running, "page_size = 2");
+    let (is_permanent, told, _) = sentence(read(&graph, HEAD).await.unwrap_err());
+    assert!(!is_permanent && told.contains("they are asked for without"), "{told}");
     assert_eq!(read(&graph, HEAD).await.unwrap().len(), 3);
     assert_eq!(running.requests(), 3, "refused, first page, second page");
     assert_eq!(read(&graph, HEAD).await.unwrap().len(), 3);
     assert_eq!(running.requests(), 5);
+    let fresh = of("order-checked", &running, "");
+    fresh.check(start_of_day()).await.unwrap();
 }
 
 #[tokio::test]
@@ -356,7 +365,10 @@ async fn a_managed_identity_signs_in_by_the_endpoint_of_its_machine() {
     if let Ok(endpoint) = std::env::var("SIGNINEL_TEST_ENDPOINT") {
         let text = format!("tenant_id = \"child\"\nendpoint = \"{endpoint}\"");
         let section = Section::of("source", "graph", "prod", text.parse().unwrap());
-        let graph = signinel::sources::build(&section).unwrap();
+        let graph = {
+            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+            signinel::sources::build(&section, &clock).unwrap()
+        };
         assert_eq!(graph.kind(), "graph");
         let told = graph.check(start_of_day()).await.unwrap();
         assert!(told.contains("can be read"), "{told}");

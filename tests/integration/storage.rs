@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use signinel::clock::FixedClock;
 use signinel::config::Section;
 use signinel::ingest::poll::{HeadRead, Poll, Polled};
 use signinel::sources::Source;
@@ -50,6 +51,7 @@ impl Place {
             store: &self.store,
             source,
             now,
+            clock: &FixedClock::at(now),
             is_eager: true,
             stop: &stop,
             on_page: &on_page,

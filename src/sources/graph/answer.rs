@@ -95,7 +95,7 @@ impl Refusal<'_> {
                 "{root} sends elsewhere ({said}), which is not followed because the token is not \
                  for there; set `endpoint` to where Graph is"
             )),
-            _ if status.is_server_error() => FetchError::Transient {
+            _ if status.is_server_error() => FetchError::TooMuch {
                 sentence: format!(
                     "{root} failed ({said}); if it stays so, set a shorter `window`, so that it has \
                      less to look for at once"
@@ -131,16 +131,16 @@ impl Refusal<'_> {
         let (root, head) = (self.root(), self.head);
         match self.ask {
             // The link is Graph's own; the window that is asked for next has a fresh one.
-            Ask::Next(_) => {
-                FetchError::transient(format!("{root} no longer takes its own nextLink ({said})"))
-            }
-            Ask::Window { from, .. } => FetchError::permanent(format!(
-                "{root} does not take the request for {head} sign-ins since {} ({said}); if the \
-                 tenant no longer keeps sign-ins that old (it keeps 30 days with Entra ID P1 or \
-                 P2, 7 days without), set a shorter `backfill`; if the type is not known there, \
-                 take it out of `sign_in_types`",
-                super::time(*from)
-            )),
+            Ask::Next(_) => FetchError::Stale {
+                sentence: format!("{root} no longer takes its own nextLink ({said})"),
+            },
+            Ask::Window { from, .. } => FetchError::OutOfReach {
+                sentence: format!(
+                    "{root} does not take the request for {head} sign-ins since {} ({said}); if \
+                     the type is not known there, take it out of `sign_in_types`",
+                    super::time(*from)
+                ),
+            },
         }
     }
 
@@ -175,11 +175,7 @@ impl Refusal<'_> {
 pub(super) fn broken(settings: &Settings, error: &reqwest::Error) -> FetchError {
     let root = root(settings);
     if error.is_timeout() {
-        let waited = settings.timeout.as_secs();
-        return FetchError::transient(format!(
-            "{root} did not answer within {waited} s; if it stays so, set a shorter `window`, or a \
-             longer `timeout`"
-        ));
+        return timed_out(settings);
     }
     let cause = http::cause(error);
     if error.is_connect() {
@@ -188,6 +184,16 @@ pub(super) fn broken(settings: &Settings, error: &reqwest::Error) -> FetchError 
         ));
     }
     FetchError::transient(format!("the connection to {root} broke: {cause}"))
+}
+
+/// What is said of a request that took too long.
+pub(super) fn timed_out(settings: &Settings) -> FetchError {
+    let (root, waited) = (root(settings), settings.timeout.as_secs());
+    let sentence = format!(
+        "{root} did not answer within {waited} s; if it stays so, set a shorter `window`, or a \
+         longer `timeout`"
+    );
+    FetchError::TooMuch { sentence, retry_after: None }
 }
 
 /// Where Graph is, as a person writes it.

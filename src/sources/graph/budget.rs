@@ -1,9 +1,10 @@
 //! How many requests one application may send to one tenant's logs: no 10 s stretch holds more.
 //!
 //! Graph counts requests when they arrive, we know only when we sent and when the answer began. So a
-//! request counts from its sending until 10 s after its answer began, whatever the network did.
+//! request counts from its sending until 10 s after its answer began, whatever the network did; but one
+//! whose answer does not begin has arrived or never will, and holds its place not much longer.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -11,8 +12,13 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::clock::Clock;
+
 /// The stretch that Graph counts over.
 pub(super) const STRETCH: Duration = Duration::from_secs(10);
+
+/// So long after it was sent a request has arrived, whether or not it is answered.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(5);
 
 /// After so long without a refusal, one request more is tried.
 const FORGETS_AFTER: Duration = Duration::from_mins(10);
@@ -38,9 +44,11 @@ struct Count {
     most: usize,
     /// What the service was found to bear: less than that after it refused.
     limit: usize,
-    in_flight: usize,
-    /// When the answers of the last 10 s began, oldest first.
-    answered: VecDeque<Instant>,
+    /// When those whose answer has not begun were sent, by number.
+    in_flight: BTreeMap<u64, Instant>,
+    sent: u64,
+    /// When the answers of the last 10 s began, or when they should have.
+    answered: Vec<Instant>,
     /// Nobody sends before then, for the service asked for that.
     rests_until: Option<Instant>,
     /// When the limit was last changed.
@@ -48,8 +56,11 @@ struct Count {
 }
 
 /// Leave to send one request. Drop it when the answer begins.
-#[derive(Debug)]
-pub(super) struct Slot<'a>(&'a Budget);
+pub(super) struct Slot<'a> {
+    budget: &'a Budget,
+    number: u64,
+    clock: &'a dyn Clock,
+}
 
 impl Budget {
     /// The budget of a tenant and what signs in to it; where two sources share it, the smaller limit
@@ -75,8 +86,9 @@ impl Budget {
             count: Mutex::new(Count {
                 most: limit.get() as usize,
                 limit: limit.get() as usize,
-                in_flight: 0,
-                answered: VecDeque::new(),
+                in_flight: BTreeMap::new(),
+                sent: 0,
+                answered: Vec::new(),
                 rests_until: None,
                 learnt_at: None,
             }),
@@ -86,16 +98,17 @@ impl Budget {
     }
 
     /// Waits until one more request may be sent.
-    pub(super) async fn take(&self) -> Slot<'_> {
+    pub(super) async fn take<'a>(&'a self, clock: &'a dyn Clock) -> Slot<'a> {
         let _turn = self.turn.lock().await;
         loop {
-            let wait = match locked(&self.count).try_take(Instant::now()) {
-                Ok(()) => return Slot(self),
-                Err(wait) => wait,
+            let now = clock.instant();
+            let until = match locked(&self.count).try_take(now) {
+                Ok(number) => return Slot { budget: self, number, clock },
+                Err(until) => until,
             };
-            match wait {
-                Some(until) => tokio::time::sleep_until(until).await,
-                None => self.freed.notified().await,
+            tokio::select! {
+                () = clock.sleep(until.saturating_duration_since(now)) => {}
+                () = self.freed.notified() => {}
             }
         }
     }
@@ -105,8 +118,7 @@ impl Budget {
     /// The service refused a request as one too many. What it counts it counts for all who share this
     /// budget, so all of them wait; and because it bears less than was thought, fewer are sent for a
     /// while.
-    pub(super) fn refused(&self, wait: Duration) {
-        let now = Instant::now();
+    pub(super) fn refused(&self, wait: Duration, now: Instant) {
         let mut count = locked(&self.count);
         let until = now + wait;
         count.rests_until = count.rests_until.max(Some(until));
@@ -119,15 +131,12 @@ impl Budget {
 }
 
 impl Count {
-    /// Counts one more request in, or says from when on it may be tried again; no time where all
-    /// that count are still without an answer.
-    fn try_take(&mut self, now: Instant) -> Result<(), Option<Instant>> {
+    /// Counts one more request in, or says from when on it may be tried again.
+    fn try_take(&mut self, now: Instant) -> Result<u64, Instant> {
         // Exactly 10 s later is still the same stretch.
-        while self.answered.front().is_some_and(|began| now.duration_since(*began) > STRETCH) {
-            self.answered.pop_front();
-        }
+        self.answered.retain(|began| now.saturating_duration_since(*began) <= STRETCH);
         if let Some(until) = self.rests_until.filter(|until| *until > now) {
-            return Err(Some(until));
+            return Err(until);
         }
         if self.limit < self.most
             && self.learnt_at.is_some_and(|at| now.duration_since(at) > FORGETS_AFTER)
@@ -135,21 +144,29 @@ impl Count {
             self.limit += 1;
             self.learnt_at = Some(now);
         }
-        if self.in_flight + self.answered.len() < self.limit {
-            self.in_flight += 1;
-            return Ok(());
+        let arrived = self.in_flight.values().map(|sent| *sent + ARRIVES_WITHIN);
+        let counted: Vec<Instant> = arrived
+            .filter(|by| now.saturating_duration_since(*by) <= STRETCH)
+            .chain(self.answered.iter().copied())
+            .collect();
+        if counted.len() < self.limit {
+            self.sent += 1;
+            self.in_flight.insert(self.sent, now);
+            return Ok(self.sent);
         }
-        Err(self.answered.front().map(|began| *began + STRETCH + Duration::from_millis(1)))
+        let first = counted.into_iter().min().unwrap_or(now);
+        Err(first + STRETCH + Duration::from_millis(1))
     }
 }
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        let mut count = locked(&self.0.count);
-        count.in_flight -= 1;
-        count.answered.push_back(Instant::now());
+        let mut count = locked(&self.budget.count);
+        if let Some(sent) = count.in_flight.remove(&self.number) {
+            count.answered.push(self.clock.instant().min(sent + ARRIVES_WITHIN));
+        }
         drop(count);
-        self.0.freed.notify_one();
+        self.budget.freed.notify_one();
     }
 }
 
@@ -161,6 +178,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::SystemClock;
 
     fn of(limit: u32) -> NonZeroU32 {
         NonZeroU32::new(limit).unwrap()
@@ -177,7 +195,7 @@ mod tests {
         let times = Arc::new(Mutex::new(Vec::new()));
         let requests = |task: u64, budget: Arc<Budget>, times: Arc<Mutex<Vec<Instant>>>| async move {
             for request in 0..15 {
-                let slot = budget.take().await;
+                let slot = budget.take(&SystemClock).await;
                 // On the way, out and back: each request as long as no other.
                 tokio::time::sleep(Duration::from_millis(37 * task)).await;
                 times.lock().unwrap().push(Instant::now());
@@ -203,16 +221,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn after_a_refusal_all_wait_as_asked_and_then_send_less_for_a_while() {
         let budget = Budget::new(of(5));
-        drop(budget.take().await);
+        drop(budget.take(&SystemClock).await);
         let began = Instant::now();
-        budget.refused(Duration::from_secs(40));
-        budget.refused(Duration::from_secs(7));
-        drop(budget.take().await);
+        budget.refused(Duration::from_secs(40), Instant::now());
+        budget.refused(Duration::from_secs(7), Instant::now());
+        drop(budget.take(&SystemClock).await);
         assert!(began.elapsed() >= Duration::from_secs(40));
         let rate = async |requests: u32| {
             let began = Instant::now();
             for _ in 0..requests {
-                drop(budget.take().await);
+                drop(budget.take(&SystemClock).await);
             }
             began.elapsed()
         };
@@ -222,31 +240,32 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_request_without_an_answer_holds_its_place() {
+    async fn a_request_without_an_answer_holds_its_place_no_longer_than_it_may_count() {
         let budget = Budget::new(of(1));
-        let slot = budget.take().await;
         let began = Instant::now();
-        let ((), second) = tokio::join!(
-            async {
-                tokio::time::sleep(Duration::from_secs(90)).await;
-                drop(slot);
-            },
-            budget.take()
-        );
-        assert!(began.elapsed() > Duration::from_secs(100));
-        drop(second);
+        let hung = budget.take(&SystemClock).await;
+        drop(budget.take(&SystemClock).await);
+        let waited = began.elapsed();
+        assert!(waited > STRETCH && waited < STRETCH + ARRIVES_WITHIN * 2, "{waited:?}");
+        // When it is given up after minutes, that is no request that comes just now.
+        tokio::time::sleep(Duration::from_mins(5)).await;
+        drop(hung);
+        let began = Instant::now();
+        drop(budget.take(&SystemClock).await);
+        assert!(began.elapsed() < Duration::from_secs(1));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_request_given_up_while_waiting_takes_no_place() {
         let budget = Budget::new(of(1));
-        drop(budget.take().await);
+        drop(budget.take(&SystemClock).await);
         for _ in 0..3 {
-            let given_up = tokio::time::timeout(Duration::from_secs(1), budget.take()).await;
+            let given_up =
+                tokio::time::timeout(Duration::from_secs(1), budget.take(&SystemClock)).await;
             assert!(given_up.is_err());
         }
         let began = Instant::now();
-        drop(budget.take().await);
+        drop(budget.take(&SystemClock).await);
         assert!(began.elapsed() < Duration::from_secs(8));
     }
 

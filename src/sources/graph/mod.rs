@@ -15,26 +15,22 @@ use reqwest::StatusCode;
 use reqwest::header::ACCEPT;
 use url::Url;
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::config::{Fault, Section};
-use crate::model::{Interval, Summary};
 use crate::sources::entra::Tokens;
 use crate::sources::http;
-use crate::sources::{Access, Ask, FetchError, Page, Pages, Plan, Source};
+use crate::sources::{Access, Ask, Counts, FetchError, Page, Pages, Plan, Source};
 
 use answer::Refusal;
 use budget::Budget;
 
 pub use settings::Settings;
 
-/// More pages of counts for one hour than this are not worth their requests.
-const COUNT_PAGES: usize = 20;
-
 /// An answer longer than this is not a page of a thousand sign-ins.
 const LONGEST_BODY: usize = 256 * 1024 * 1024;
 
 /// Makes the source of a `[[source]]` of kind `graph`.
-pub fn build(section: &Section) -> Result<Box<dyn Source>, Vec<Fault>> {
+pub fn build(section: &Section, clock: &Arc<dyn Clock>) -> Result<Box<dyn Source>, Vec<Fault>> {
     let settings = Settings::read(section)?;
     let credential =
         settings.credential.make(&settings.tenant_id, settings.cloud).map_err(|error| {
@@ -42,7 +38,7 @@ pub fn build(section: &Section) -> Result<Box<dyn Source>, Vec<Fault>> {
                 (http::quoted(&error.to_string(), &[]), settings.credential.remedy());
             vec![section.fault(format_args!("`credential` cannot be used here: {said}; {remedy}"))]
         })?;
-    let graph = Graph::with_credential(settings, credential)
+    let graph = Graph::with_credential(settings, credential, Arc::clone(clock))
         .map_err(|sentence| vec![section.fault(sentence)])?;
     Ok(Box::new(graph))
 }
@@ -75,8 +71,8 @@ impl Graph {
     pub fn with_credential(
         settings: Settings,
         credential: Arc<dyn TokenCredential>,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, String> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let client = http::built(http::client(&settings.endpoint, settings.timeout))?;
         let tokens =
             Tokens::new(&settings.credential, credential, &settings.scope, Arc::clone(&clock));
@@ -89,35 +85,35 @@ impl Graph {
         Ok(Self { settings, tokens, budget, client, clock, asks_for_order, was_let_in })
     }
 
+    /// One request, and so at most one answer: whoever asks counts it, and waits before it asks again.
     async fn page(&self, head: &str, ask: &Ask, size: u32) -> Result<Page, FetchError> {
         let is_ordered =
             matches!(ask, Ask::Window { .. }) && self.asks_for_order.load(Ordering::Relaxed);
-        let mut answer = self.answer(self.url(head, ask, size, is_ordered)?).await?;
+        let answer = self.answer(self.url(head, ask, size, is_ordered)?).await?;
         if is_ordered && refuses_order(&answer) {
-            tracing::info!(source = self.settings.name, "Graph does not order; asking without");
             self.asks_for_order.store(false, Ordering::Relaxed);
-            answer = self.answer(self.url(head, ask, size, false)?).await?;
+            let root = answer::root(&self.settings);
+            return Err(FetchError::transient(format!(
+                "{root} does not put {head} sign-ins into order; they are asked for without"
+            )));
         }
-        if answer.status == StatusCode::UNAUTHORIZED {
-            // It may have expired between two pages; a fresh one tells whether that was all.
-            self.tokens.forget();
-            answer = self.answer(self.url(head, ask, size, is_ordered)?).await?;
-            if answer.status == StatusCode::UNAUTHORIZED {
-                self.tokens.forget();
+        if answer.status != StatusCode::OK {
+            return Err(self.refused(head, ask, &answer));
+        }
+        self.was_let_in.store(true, Ordering::Relaxed);
+        match answer::next_link(&answer.body) {
+            Ok(next) => Ok(Page { body: answer.body, next }),
+            Err(reason) => {
+                let root = answer::root(&self.settings);
+                Err(FetchError::transient(format!(
+                    "{root} gave no page of {head} sign-ins: {reason}"
+                )))
             }
         }
-        if answer.status == StatusCode::OK {
-            self.was_let_in.store(true, Ordering::Relaxed);
-            return match answer::next_link(&answer.body) {
-                Ok(next) => Ok(Page { body: answer.body, next }),
-                Err(reason) => {
-                    let root = answer::root(&self.settings);
-                    Err(FetchError::transient(format!(
-                        "{root} gave no page of {head} sign-ins: {reason}"
-                    )))
-                }
-            };
-        }
+    }
+
+    /// Why an answer is none, and what follows for later requests.
+    fn refused(&self, head: &str, ask: &Ask, answer: &Answer) -> FetchError {
         let refusal = Refusal {
             settings: &self.settings,
             head,
@@ -126,15 +122,18 @@ impl Graph {
             token: answer.token.secret(),
         };
         let mut error = refusal.explain(answer.status, &answer.headers, &answer.body);
-        if answer.status == StatusCode::UNAUTHORIZED && self.was_let_in.load(Ordering::Relaxed) {
-            error = FetchError::transient(error.to_string());
+        if answer.status == StatusCode::UNAUTHORIZED {
+            // It may have expired between two pages; a fresh one tells whether that was all.
+            self.tokens.forget();
+            if self.was_let_in.load(Ordering::Relaxed) {
+                error = FetchError::transient(error.to_string());
+            }
         }
-        if answer.status == StatusCode::TOO_MANY_REQUESTS
-            && let FetchError::Transient { retry_after, .. } = &error
-        {
-            self.budget.refused(retry_after.unwrap_or(self.settings.plan.retry_wait));
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            let wait = error.told().unwrap_or(self.settings.plan.retry_wait);
+            self.budget.refused(wait, self.clock.instant());
         }
-        Err(error)
+        error
     }
 
     fn url(&self, head: &str, ask: &Ask, size: u32, is_ordered: bool) -> Result<Url, FetchError> {
@@ -155,11 +154,26 @@ impl Graph {
         Ok(url)
     }
 
+    fn count_url(&self, function: &str, ask: &Ask) -> Result<Url, FetchError> {
+        let (from, to) = match ask {
+            Ask::Next(link) => return self.followed(link),
+            Ask::Window { from, to } => (time(*from), time(*to)),
+        };
+        let mut url = self.settings.endpoint.clone();
+        let root = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{root}/beta/auditLogs/{function}(aggregationWindow='h1')"));
+        url.set_query(Some(&format!(
+            "$filter=firstSignInDateTime ge {from} and firstSignInDateTime lt {to}"
+        )));
+        Ok(url)
+    }
+
     /// A `nextLink` as it is, if it leads to where the token may go.
     fn followed(&self, link: &str) -> Result<Url, FetchError> {
         let root = answer::root(&self.settings);
         let Ok(url) = Url::parse(link) else {
-            return Err(FetchError::transient(format!("{root} gave a nextLink that is not a URL")));
+            let sentence = format!("{root} gave a nextLink that is not a URL");
+            return Err(FetchError::Stale { sentence });
         };
         if url.origin() != self.settings.endpoint.origin()
             || !url.username().is_empty()
@@ -172,26 +186,41 @@ impl Graph {
             )));
         }
         if url.query_pairs().any(|(key, value)| key == "$skiptoken" && value.is_empty()) {
-            return Err(FetchError::transient(format!(
-                "{root} gave a nextLink with an empty $skiptoken"
-            )));
+            let sentence = format!("{root} gave a nextLink with an empty $skiptoken");
+            return Err(FetchError::Stale { sentence });
         }
         Ok(url)
     }
 
     async fn answer(&self, url: Url) -> Result<Answer, FetchError> {
         let token = self.tokens.get().await?.token;
-        let slot = self.budget.take().await;
-        let sent = self
+        let slot = self.budget.take(&*self.clock).await;
+        let request = self
             .client
             .get(url)
             .bearer_auth(token.secret())
             .header(ACCEPT, "application/json")
             // Without it, types newer than the schema come as `unknownFutureValue`.
-            .header("Prefer", "include-unknown-enum-members")
-            .send()
-            .await;
-        drop(slot);
+            .header("Prefer", "include-unknown-enum-members");
+        let answered = async {
+            let sent = request.send().await;
+            drop(slot);
+            self.whole(sent, token).await
+        };
+        tokio::select! {
+            answered = answered => answered,
+            () = self.clock.sleep(self.settings.timeout) => {
+                Err(answer::timed_out(&self.settings))
+            }
+        }
+    }
+
+    /// An answer with its body.
+    async fn whole(
+        &self,
+        sent: reqwest::Result<reqwest::Response>,
+        token: azure_core::credentials::Secret,
+    ) -> Result<Answer, FetchError> {
         let broken = |error: reqwest::Error| answer::broken(&self.settings, &error);
         let mut response = sent.map_err(broken)?;
         let mut body = Vec::new();
@@ -230,48 +259,34 @@ impl Source for Graph {
         Access::Pages(self)
     }
 
-    async fn counted(
-        &self,
-        head: &str,
-        hour: Interval,
-    ) -> Result<Option<Vec<Summary>>, FetchError> {
+    async fn counted(&self, head: &str, ask: &Ask) -> Result<Option<Counts>, FetchError> {
         let Some(function) = summary::function(head) else { return Ok(None) };
-        let mut url = self.settings.endpoint.clone();
-        let root = url.path().trim_end_matches('/').to_owned();
-        url.set_path(&format!("{root}/beta/auditLogs/{function}(aggregationWindow='h1')"));
-        let (from, to) = (time(hour.from), time(hour.to));
-        url.set_query(Some(&format!(
-            "$filter=firstSignInDateTime ge {from} and firstSignInDateTime lt {to}"
-        )));
-        let mut all = Vec::new();
-        for _ in 0..COUNT_PAGES {
-            let answer = self.answer(url).await?;
-            match answer.status {
-                StatusCode::OK => {}
-                StatusCode::TOO_MANY_REQUESTS => {
-                    self.budget.refused(self.settings.plan.retry_wait);
-                    return Err(FetchError::transient("too many requests".to_owned()));
-                }
-                status if status.is_server_error() => {
-                    return Err(FetchError::transient(status.to_string()));
-                }
-                // Not there, or not for this tenant: it is an extra, and its absence no fault.
-                _ => return Ok(None),
+        let answer = self.answer(self.count_url(function, ask)?).await?;
+        match answer.status {
+            StatusCode::OK => {}
+            StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS => {
+                return Err(self.refused(head, ask, &answer));
             }
-            let Some(counts) = summary::read(&answer.body) else { return Ok(None) };
-            all.extend(counts);
-            match answer::next_link(&answer.body) {
-                Ok(Some(link)) => url = self.followed(&link)?,
-                _ => return Ok(Some(all)),
-            }
+            status if status.is_server_error() => return Err(self.refused(head, ask, &answer)),
+            // Not there, or not for this tenant: it is an extra, and its absence no fault.
+            _ => return Ok(None),
         }
-        Ok(None)
+        let next = answer::next_link(&answer.body).map_err(|reason| {
+            let root = answer::root(&self.settings);
+            FetchError::transient(format!("{root} gave no counts of {head} sign-ins: {reason}"))
+        })?;
+        Ok(summary::read(&answer.body).map(|summaries| Counts { summaries, next }))
     }
 
     async fn check(&self, now: DateTime<Utc>) -> Result<String, FetchError> {
         let head = self.settings.plan.heads.first().map_or("managedIdentity", String::as_str);
         let ask = Ask::Window { from: now - TimeDelta::hours(1), to: now };
-        self.page(head, &ask, 1).await?;
+        let is_ordered = self.asks_for_order.load(Ordering::Relaxed);
+        let mut page = self.page(head, &ask, 1).await;
+        if page.is_err() && is_ordered != self.asks_for_order.load(Ordering::Relaxed) {
+            page = self.page(head, &ask, 1).await;
+        }
+        page?;
         Ok(format!("{head} sign-ins can be read from {}", answer::root(&self.settings)))
     }
 }

@@ -108,7 +108,10 @@ fn keep(keys: &mut Keys<'_>) -> Keep {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::clock::Clock;
 
     const CLIENT: &str = "11111111-2222-3333-4444-555555555555";
 
@@ -213,10 +216,11 @@ mod tests {
         let text = "tenant_id = \"t\"\n[credential]\nkind = \"workload_identity\"\n\
                     token_file = \"/absent\"\nclient_id = \"11111111-2222-3333-4444-555555555555\"";
         let section = Section::of("source", "graph", "prod", text.parse().unwrap());
-        let faults = crate::sources::build(&section).err().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(crate::clock::SystemClock);
+        let faults = crate::sources::build(&section, &clock).err().unwrap();
         assert!(faults[0].to_string().contains("`token_file` into `credential`"), "{faults:?}");
         let other = Section::of("source", "kafka", "prod", toml::Table::new());
-        let faults = crate::sources::build(&other).err().unwrap();
+        let faults = crate::sources::build(&other, &clock).err().unwrap();
         assert!(faults[0].to_string().contains("`kafka`"), "{faults:?}");
     }
 

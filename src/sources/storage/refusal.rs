@@ -44,7 +44,7 @@ pub(super) fn explain(
                 FetchError::Transient { sentence, .. } => {
                     FetchError::Transient { sentence, retry_after }
                 }
-                permanent @ FetchError::Permanent { .. } => permanent,
+                other => other,
             }
         }
         // The sentence of our own tokens, which were asked for more than once.
@@ -160,7 +160,7 @@ mod tests {
         let settings = Settings::read(&section).unwrap();
         let told = |status: u16, code| match answered(&settings, "c", status.into(), code) {
             FetchError::Permanent { sentence } => (true, sentence),
-            FetchError::Transient { sentence, .. } => (false, sentence),
+            other => (false, other.to_string()),
         };
         let (is_permanent, sentence) = told(403, Some("AuthorizationPermissionMismatch"));
         assert!(is_permanent && sentence.contains("`Storage Blob Data Reader`"), "{sentence}");
