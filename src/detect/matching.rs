@@ -186,7 +186,7 @@ impl Matcher {
     }
 
     /// The text of an event's group under a rule, the same in every database; `None` where a field of
-    /// the group is absent, for that would put strangers together.
+    /// the group is absent and that would put strangers together.
     #[must_use]
     pub fn group_text(&self, hit: Hit, row: &EventRow, names: &Names) -> Option<String> {
         let seen = Seen::new(row, names, self.class(row.error_code))?;
@@ -195,8 +195,14 @@ impl Matcher {
         for key in &self.rules[hit.rule].group_by {
             let field = key.of(grouping);
             let value = field.text(&seen);
-            // A tenant may be unknown in an export; the key beside it still tells identities apart.
-            if value.is_empty() && field != Field::TenantId {
+            // A tenant may be unknown in an export, and a resource in a refusal; the key beside it still tells
+            // identities apart.
+            let may_be_absent = match field {
+                Field::TenantId => true,
+                Field::Resource | Field::ResourceId => self.is_by_identity(hit.rule),
+                _ => false,
+            };
+            if value.is_empty() && !may_be_absent {
                 return None;
             }
             text.push_str(&value);

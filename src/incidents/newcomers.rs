@@ -1,10 +1,13 @@
 //! Who is new in a tenant, and who only seems to be.
 
+use std::collections::BTreeMap;
+
 use super::endings::ABSENCE;
 use super::stage::Stage;
-use crate::store::StoreError;
+use crate::model::RuleFacts;
 use crate::store::incidents::IncidentFinding;
 use crate::store::subjects::{self, Subject};
+use crate::store::{StoreError, Writing, newcomers};
 
 /// The category of rules that find what is new in the tenant.
 const NEWCOMER: &str = "newcomer";
@@ -19,6 +22,25 @@ const KNOWN_FOR: i64 = 7 * DAY;
 
 /// How long before an identity is made anew the trouble of the old one may have ended.
 const TROUBLE_WITHIN: i64 = 2 * DAY;
+
+/// Whoever is new is so beside events of others, which may come later: has such findings judged again where these
+/// have come. Gives the time of the first event that ever was here.
+pub(super) async fn judge_newcomers_again(
+    writing: &mut Writing,
+    rules: &BTreeMap<String, RuleFacts>,
+    seen: i64,
+) -> Result<i64, StoreError> {
+    let (earliest_at, before) = newcomers::beginning(writing).await?;
+    let of_category = rules.iter().filter(|(_, rule)| rule.category == NEWCOMER);
+    let names: Vec<&str> = of_category.map(|(name, _)| name.as_str()).collect();
+    let known_until = earliest_at.saturating_add(KNOWN_FOR);
+    if let Some(before) = before.filter(|before| *before > earliest_at) {
+        let until = before.saturating_add(KNOWN_FOR);
+        newcomers::judge_again(writing, &names, (known_until, until)).await?;
+    }
+    newcomers::judge_kin_again(writing, &names, seen, known_until).await?;
+    Ok(earliest_at)
+}
 
 impl Stage<'_> {
     fn is_of(&self, row: &IncidentFinding, category: &str) -> bool {
@@ -38,7 +60,7 @@ impl Stage<'_> {
             let Some(&identity) = row.finding.draft.identities.first() else { continue };
             let is_known = if self.is_of(row, NEWCOMER) {
                 at < self.earliest_at.saturating_add(KNOWN_FOR)
-                    || subjects::has_predecessor(&mut self.writing, identity, at).await?
+                    || newcomers::has_predecessor(&mut self.writing, identity, at).await?
             } else if matches!(subject, Subject::Group(_)) && self.is_of(row, LIFECYCLE) {
                 let interval = (at.saturating_sub(TROUBLE_WITHIN), at);
                 // That it fell silent is no trouble of its own where another took over.

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::describe::{Describing, Members};
 use super::grouping::Piece;
 use super::lifecycle::end;
+use super::newcomers::judge_newcomers_again;
 use super::notes::{ending, opening};
 use super::shadow::gather_beside;
 use super::symptoms::{Causes, slack};
@@ -45,8 +46,8 @@ pub async fn run(
 ) -> Result<Grouped, StoreError> {
     let mut writing = store.write().await?;
     let seen = stages::stage_seen(&mut writing, "incidents").await?;
-    let stages::Horizon { last_seq, earliest_at, latest_at } =
-        stages::horizon(&mut writing).await?;
+    let stages::Horizon { last_seq, latest_at } = stages::horizon(&mut writing).await?;
+    let earliest_at = judge_newcomers_again(&mut writing, rules, seen).await?;
     let latest_at = believable(latest_at, now);
     let quiet_before =
         latest_at.saturating_sub(i64::try_from(config.quiet_for.0.as_micros()).unwrap_or(i64::MAX));
@@ -103,7 +104,7 @@ pub(super) struct Stage<'a> {
     pub(super) causes: Causes<'a>,
     pub(super) config: &'a IncidentsConfig,
     pub(super) now: DateTime<Utc>,
-    /// The first event of all, in microseconds.
+    /// The first event that ever was here, in microseconds.
     pub(super) earliest_at: i64,
     pub(super) latest_at: DateTime<Utc>,
     pub(super) names: Names,

@@ -26,6 +26,7 @@ const STEPS: &[(i64, &str, &str)] = steps![
     12 "0012_subjects",
     21 "0021_shadow",
     22 "0022_silences",
+    23 "0023_beginning",
     31 "0031_learnt",
     41 "0041_files_known_again",
 ];

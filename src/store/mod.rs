@@ -37,6 +37,9 @@ pub mod findings;
 mod marks;
 mod names;
 mod namesakes;
+
+/// Who is new, and who was there before.
+pub mod newcomers;
 mod packed;
 mod reconciled;
 /// Records that were set aside.

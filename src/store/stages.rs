@@ -29,18 +29,16 @@ pub async fn set_stage_seen(
 pub struct Horizon {
     /// The last event in the order of arrival.
     pub last_seq: i64,
-    /// The first and the latest in time.
-    pub earliest_at: i64,
+    /// The latest in time.
     pub latest_at: i64,
 }
 
 pub async fn horizon(writing: &mut Writing) -> Result<Horizon, StoreError> {
-    let (last_seq, earliest_at, latest_at) = sqlx::query_as(
+    let (last_seq, latest_at) = sqlx::query_as(
         "select coalesce((select max(seq) from events), 0) as last_seq, \
-         coalesce((select min(created_at) from events), 0) as earliest_at, \
          coalesce((select max(created_at) from events), 0) as latest_at",
     )
     .fetch_one(&mut **writing)
     .await?;
-    Ok(Horizon { last_seq, earliest_at, latest_at })
+    Ok(Horizon { last_seq, latest_at })
 }

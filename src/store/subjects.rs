@@ -57,7 +57,7 @@ const SUBJECT: &str = "case when r.name in (select value from json_each($1)) the
 const FINDING: &str = "f.id, f.started_at, f.first_event, f.detected_at, f.last_at, f.last_event, f.event_count, \
      f.evidence, f.unconfirmed, r.name, f.incident_id, f.found_at, f.amended_at, f.group_id";
 
-fn json<'a>(names: impl IntoIterator<Item = &'a &'a str>) -> String {
+pub(super) fn json<'a>(names: impl IntoIterator<Item = &'a &'a str>) -> String {
     serde_json::to_string(&names.into_iter().collect::<Vec<_>>()).expect("texts always serialise")
 }
 
@@ -213,24 +213,6 @@ pub async fn namesake_in_trouble(
     .bind(from)
     .bind(to)
     .bind(json(other_than))
-    .fetch_one(&mut **writing)
-    .await?)
-}
-
-/// Whether another identity of the same name in the same tenant was seen before a time.
-pub async fn has_predecessor(
-    writing: &mut Writing,
-    identity_id: i64,
-    before: i64,
-) -> Result<bool, StoreError> {
-    Ok(sqlx::query_scalar(
-        "select exists(select 1 from identities i \
-           join identities n on n.name = i.name and n.tenant_id = i.tenant_id and n.id <> i.id \
-           where i.id = $1 and i.name <> '' \
-           and exists(select 1 from events e where e.identity_id = n.id and e.created_at < $2))",
-    )
-    .bind(identity_id)
-    .bind(before)
     .fetch_one(&mut **writing)
     .await?)
 }

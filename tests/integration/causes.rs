@@ -265,13 +265,74 @@ fn nobody_is_new_at_the_beginning_of_the_records() {
             })
             .collect()
     };
-    let place = Place::new();
-    let records = [of(1, 24 * 12), of(2, 24 * 8), of(3, 24 * 2)].concat();
-    place.write("all.ndjson", lines(&records));
-    place.run("import all.ndjson").says(0, &["1 incident"]);
-    let told = told(&place);
-    assert_eq!(told[0].1, ["new_identity_privileged"], "{told:?}");
-    assert!(told[0].0.contains("func-03-prod"), "{told:?}");
+    let days = [of(1, 24 * 12), of(2, 24 * 8), of(3, 24 * 2)];
+    for order in [vec![0, 1, 2], vec![2, 1, 0], vec![2, 0, 1]] {
+        let place = Place::new();
+        for day in order {
+            place.write("day.ndjson", lines(&days[day]));
+            place.run("import day.ndjson").says(0, &["4 stored"]);
+        }
+        let told = told(&place);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(told[0].1, ["new_identity_privileged"], "{told:?}");
+        assert!(told[0].0.contains("func-03-prod"), "{told:?}");
+    }
+}
+
+/// Whether an identity is told as new, of which another was there before: each with a name and an ARM resource, which
+/// may be absent, and the old one with the days that it signed in.
+fn is_told_as_new(old: (&str, &str), old_days: u32, anew: (&str, &str)) -> bool {
+    let known_as = |mut one: Value, (name, arm): (&str, &str)| {
+        one["servicePrincipalName"] = json!(name);
+        one["managedServiceIdentity"] = json!({"associatedResourceId": arm});
+        one["resourceId"] = json!("797f4846-ba00-4fd7-ba43-dac1f8f63013");
+        one
+    };
+    let old: Vec<Value> = (0..old_days)
+        .map(|day| known_as(sign_in(1, day, hours_ago(24 * (14 - i64::from(day))), 0), old))
+        .collect();
+    let first = hours_ago(24 * 5 - 1);
+    let anew: Vec<Value> = (0..4_i64)
+        .map(|n| {
+            let at = first + TimeDelta::minutes(n);
+            known_as(sign_in(2, 200 + u32::try_from(n).unwrap(), at, 0), anew)
+        })
+        .collect();
+    let (early, late) = old.split_at(8);
+    let mut answers: Vec<bool> = Vec::new();
+    for order in
+        [[early, late, &anew], [&anew, early, late], [early, &anew, late], [late, &anew, early]]
+    {
+        let place = Place::new();
+        for part in order.into_iter().filter(|part| !part.is_empty()) {
+            place.write("part.ndjson", lines(part));
+            place.run("import part.ndjson").says(0, &["stored"]);
+        }
+        let told = told(&place);
+        let is_of_new = |(_, rules): &(String, Vec<String>)| {
+            rules.iter().any(|rule| rule == "new_identity_privileged")
+        };
+        answers.push(told.iter().any(is_of_new));
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "it depends on the order of arrival");
+    answers[0]
+}
+
+#[test]
+fn whoever_takes_the_place_of_another_is_not_new_and_whoever_copies_its_name_is() {
+    let site = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Web/sites/func-a";
+    let upper = site.to_uppercase();
+    let other = "/subscriptions/s/resourceGroups/h/providers/Microsoft.Web/sites/func-a";
+    // The old one fell silent: by its resource, with or without a name, or by its name where one has no resource.
+    assert!(!is_told_as_new(("func-a", site), 9, ("func-a", &upper)));
+    assert!(!is_told_as_new(("func-a", site), 9, ("", &upper)));
+    assert!(!is_told_as_new(("func-a", site), 9, ("func-a", "")));
+    // It goes on, or the resource is another, or two identities are assigned to one machine.
+    assert!(is_told_as_new(("func-a", site), 13, ("func-a", site)));
+    assert!(is_told_as_new(("func-a", ""), 13, ("func-a", "")));
+    assert!(is_told_as_new(("func-a", site), 9, ("func-a", other)));
+    assert!(is_told_as_new(("id-one", site), 9, ("id-two", site)));
 }
 
 #[test]
