@@ -6,13 +6,11 @@ use sqlx::AssertSqlSafe;
 use super::subjects::json;
 use super::{StoreError, Writing};
 
-/// Whether `n` is of the same making as `i`, but not the same. User-assigned identities of one machine share its
-/// ARM resource, so that two names are two identities; and equal names at different resources are strangers.
-const IS_KIN: &str = "n.tenant_id = i.tenant_id and n.id <> i.id and (\
-     (n.name = i.name and i.name <> '' and (n.arm_resource_id = '' or i.arm_resource_id = '')) or \
-     (n.arm_resource_id = i.arm_resource_id collate nocase and i.arm_resource_id <> '' \
-       and (n.name = i.name or n.name = '' or i.name = '' \
-         or i.arm_resource_id like '%/userAssignedIdentities/%')))";
+/// Whether `n` is of the same making as `i`, but not the same. A managed identity has the name of the resource that it
+/// is of, so one that was made anew has the name of the old one; equal names at different resources are strangers.
+const IS_KIN: &str = "n.tenant_id = i.tenant_id and n.id <> i.id and n.name = i.name and i.name <> '' and (\
+     n.arm_resource_id = '' or i.arm_resource_id = '' \
+     or n.arm_resource_id = i.arm_resource_id collate nocase)";
 
 /// The time of the first event that ever was here, and what it was held to be before.
 pub async fn beginning(writing: &mut Writing) -> Result<(i64, Option<i64>), StoreError> {

@@ -324,13 +324,13 @@ fn whoever_takes_the_place_of_another_is_not_new_and_whoever_copies_its_name_is(
     let site = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Web/sites/func-a";
     let upper = site.to_uppercase();
     let other = "/subscriptions/s/resourceGroups/h/providers/Microsoft.Web/sites/func-a";
-    // The old one fell silent: by its resource, with or without a name, or by its name where one has no resource.
+    // The old one fell silent: by name and resource, or by name alone where one has no resource.
     assert!(!is_told_as_new(("func-a", site), 9, ("func-a", &upper)));
-    assert!(!is_told_as_new(("func-a", site), 9, ("", &upper)));
     assert!(!is_told_as_new(("func-a", site), 9, ("func-a", "")));
-    // It goes on, or the resource is another, or two identities are assigned to one machine.
+    // It goes on, or nothing says that it is the same, or the resource is another, or two identities are assigned to one machine.
     assert!(is_told_as_new(("func-a", site), 13, ("func-a", site)));
     assert!(is_told_as_new(("func-a", ""), 13, ("func-a", "")));
+    assert!(is_told_as_new(("func-a", site), 9, ("", &upper)));
     assert!(is_told_as_new(("func-a", site), 9, ("func-a", other)));
     assert!(is_told_as_new(("id-one", site), 9, ("id-two", site)));
 }

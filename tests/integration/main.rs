@@ -30,12 +30,12 @@ mod detect;
 mod documents;
 /// Why a rule did or did not match.
 mod explain;
+/// A clock that runs as fast as the work allows.
+mod fast;
 /// All that is wrong with a folder of rules, told at once.
 mod faults;
 /// What the folds cost, what they let go, and what they are not misled by.
 mod folds;
-/// A clock that runs as fast as the work allows.
-mod fast;
 /// A folder that is followed as its files grow.
 mod follow;
 /// Files of records that were changed in every way in which files go wrong.

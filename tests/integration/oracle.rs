@@ -616,8 +616,6 @@ pub(crate) fn oracle(events: &[Small]) -> Vec<Seen> {
         found.extend(windows("variety of pairs", &group, &paired, 15, |window| {
             window.iter().map(Small::pair).collect::<BTreeSet<_>>().len() >= 4
         }));
-    }
-    for (group, events) in groups(&failed, identity) {
         found.extend(statistics(&group, &events));
     }
     for (group, events) in groups(&all, identity) {
