@@ -150,7 +150,11 @@ mod tests {
         assert_eq!(row["categories"], serde_json::json!(["spike", "streak"]));
         assert_eq!(
             row["rules"],
-            serde_json::json!(["application_not_found_spike", "failure_streak"])
+            serde_json::json!([
+                "application_not_found_spike",
+                "application_not_found_streak",
+                "failure_streak"
+            ])
         );
         assert_eq!(row["error_codes"], serde_json::json!([700_016]));
         assert_eq!(

@@ -293,17 +293,25 @@ within 3 h 26 min: the tenant knows no application with this client id (AADSTS70
                           refused: 404 Not Found
 2026-11-23 05:40:00 UTC   1 sign-in in 1 min, 15 so far
                           after 3 h 20 min without one
+2026-11-23 05:40:00 UTC   Rule `application_not_found_streak` was met: Application not
+                          found, and nothing else (high)
+                          16 sign-ins within 3 h 26 min; found at 2026-11-23 05:43:00 UTC
 2026-11-23 05:41:00 UTC   1 sign-in in 1 min, 16 so far
 2026-11-23 05:41:00 UTC   Last sign-in of it: `build-agent` was refused a token for `Azure
                           Key Vault`, AADSTS700016
                           Application with identifier '{appIdentifier}' was not found in
                           the directory.
                           sign-in 11111111-1111-1111-1111-111111111111
+2026-11-23 05:43:00 UTC * Incident grew: high severity, 13 sign-ins; met as well:
+                          application_not_found_streak
 2026-11-23 07:17:20 UTC * 3 sign-ins were read more than 15 min after they happened, from
                           `contoso`; the oldest 5 h 2 min after
 2026-11-23 07:17:20 UTC * The finding of `application_not_found_spike` changed: 3 events
                           were read late, the oldest 5 h 2 min after it happened: 14
                           sign-ins where there were 11
+2026-11-23 07:17:20 UTC * The finding of `application_not_found_streak` changed: 3 events
+                          were read late, the oldest 5 h 2 min after it happened: 16
+                          sign-ins where there were 13
 2026-11-23 07:17:20 UTC * The finding of `failure_streak` changed: 3 events were read
                           late, the oldest 5 h 2 min after it happened: 16 sign-ins where
                           there were 13

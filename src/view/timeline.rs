@@ -546,7 +546,7 @@ mod tests {
             let mut night = Night::of("build-agent").await;
             let failures: Vec<_> =
                 (0..6).map(|hour| at("23 02:00:00") + TimeDelta::hours(hour)).collect();
-            night.pass(&failures, 700_016, at("23 07:05:00")).await;
+            night.pass(&failures, 501_051, at("23 07:05:00")).await;
             let incident = night.incident().await;
             night.pass(&[at("23 04:30:00")], 0, at("23 09:00:00")).await;
             let incident = night.store.incident(incident.id).await.unwrap().unwrap();

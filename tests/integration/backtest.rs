@@ -71,7 +71,12 @@ fn deliveries_are_counted_by_channel_and_day_after_the_routes() {
         let busiest = channel["busiest"]["deliveries"].as_u64().unwrap();
         assert!(days.iter().all(|day| day["deliveries"].as_u64().unwrap() <= busiest));
     }
-    assert_eq!(sum(&report["loudest"], "deliveries"), report["deliveries"]);
+    let loudest = report["loudest"].as_array().unwrap();
+    let noise: Vec<u64> = loudest.iter().map(|it| it["deliveries"].as_u64().unwrap()).collect();
+    assert!(noise.is_sorted_by(|one, other| one >= other), "{noise:?}");
+    let (told, named) = (report["deliveries"].as_u64().unwrap(), noise.iter().sum::<u64>());
+    // The twenty loudest are named; where there are more keys, some of what is told is of those.
+    assert!(if noise.len() < 20 { named == told } else { named <= told }, "{report}");
     place.run("backtest").says(0, &["night", "everything", "Loudest", "BUSIEST DAY"]);
 }
 
