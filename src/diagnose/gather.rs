@@ -52,9 +52,10 @@ pub async fn card(
         }
     }
     let named = identity_ids.len() as u64;
-    let tried = match has_spray(rulebook, &rows) {
-        true => store.tried(&identity_ids, &numbers, interval).await?,
-        false => Tried::default(),
+    let tried = if has_spray(rulebook, &rows) {
+        store.tried(&identity_ids, &numbers, interval).await?
+    } else {
+        Tried::default()
     };
     let identity_count = counted(rulebook, &rows).max(named).max(tried.identities);
     let alike = store.failing_alike(&identity_ids, &numbers, interval).await?;
