@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use crate::app::App;
@@ -93,7 +93,7 @@ impl Report {
             rules.iter().filter(move |rule| rule.shadow == is_shadow).map(|rule| rule.findings)
         };
         let all = incidents(app, since).await?;
-        let days = (until.date_naive() - since.date_naive()).num_days().unsigned_abs() + 1;
+        let days = days(since, until);
         let channels = channels(app, days).await?;
         let shadow_incidents = all.iter().filter(|(incident, _)| incident.is_shadow).count() as u64;
         Ok(Self {
@@ -112,6 +112,12 @@ impl Report {
             quiet_rules,
         })
     }
+}
+
+/// The days from a moment to just before another.
+fn days(since: DateTime<Utc>, until: DateTime<Utc>) -> u64 {
+    let last = (until - TimeDelta::microseconds(1)).max(since);
+    (last.date_naive() - since.date_naive()).num_days().unsigned_abs() + 1
 }
 
 async fn rules(
@@ -219,4 +225,18 @@ pub(super) fn label(incident: &Incident, key: &str) -> String {
             .find(|text| !text.is_empty())
     });
     name.cloned().unwrap_or_else(|| key.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_day_that_it_ends_with_is_left_out_where_it_ends_at_midnight() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let since = at("2026-11-16T00:00:00Z");
+        assert_eq!(days(since, at("2026-11-21T00:00:00Z")), 5);
+        assert_eq!(days(since, at("2026-11-21T00:00:01Z")), 6);
+        assert_eq!(days(since, since), 1);
+    }
 }

@@ -38,7 +38,7 @@ pub(super) struct Args {
     #[arg(long, default_value = "all")]
     scenarios: Scenarios,
     /// Everyday sign-ins as a multiple of the usual
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = intensity)]
     intensity: f64,
 }
 
@@ -61,8 +61,13 @@ pub(super) fn run(global: &Global, args: &Args, screen: &mut Screen) -> anyhow::
     if global.is_json() {
         return screen.json(&written);
     }
+    let removed = match written.removed {
+        0 => String::new(),
+        1 => "\n1 file of an earlier simulation was removed".to_owned(),
+        number => format!("\n{number} files of an earlier simulation were removed"),
+    };
     screen.text(&format!(
-        "{} records in {} files, {} scenarios in labels.json: {}\n\nNext: signinel import {} --no-notify",
+        "{} records in {} files, {} scenarios in labels.json: {}{removed}\n\nNext: signinel import {} --no-notify",
         written.records,
         written.files.len(),
         written.labels,
@@ -71,9 +76,31 @@ pub(super) fn run(global: &Global, args: &Args, screen: &mut Screen) -> anyhow::
     ))
 }
 
+/// A number of which a multiple can be made.
+fn intensity(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().map_err(|error| error.to_string())?;
+    if number.is_finite() && number > 0.0 {
+        return Ok(number);
+    }
+    Err("it is no number above 0".to_owned())
+}
+
 fn this_hour(now: DateTime<Utc>) -> DateTime<Utc> {
     now.with_minute(0)
         .and_then(|at| at.with_second(0))
         .and_then(|at| at.with_nanosecond(0))
         .unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_intensity_is_a_number_above_nothing() {
+        assert_eq!(intensity("0.5"), Ok(0.5));
+        for text in ["nan", "inf", "-1", "0", "much"] {
+            assert!(intensity(text).is_err(), "{text}");
+        }
+    }
 }

@@ -7,13 +7,16 @@ use super::catalogue::{Catalogue, ErrorClass, Origin};
 use super::facts::{Facts, IdentityFacts, Shared, Successor};
 use super::oddity;
 use super::phrase;
+use super::spray::spray;
 
 /// The tenant does not know the application, or no longer.
-const NOT_FOUND: [i64; 3] = [700_016, 700_011, 500_341];
+pub(super) const NOT_FOUND: [i64; 3] = [700_016, 700_011, 500_341];
 /// A date has passed; no other reading is possible.
 const EXPIRED: [i64; 2] = [7_000_222, 1_000_502];
 /// From so many other identities on, failing alike is no accident.
 const ALIKE: u64 = 3;
+/// So many that meet the same at once have something in common for certain.
+const MANY: u64 = 5;
 /// A successor that appears this near to the first failure explains it.
 const NEAR: TimeDelta = TimeDelta::hours(24);
 /// Codes that are explained each for itself.
@@ -24,6 +27,7 @@ pub(super) const CODES_EXPLAINED: usize = 3;
 pub(super) enum Kind {
     Recreated,
     Spray,
+    /// What many meet at once.
     Outage,
     Other,
 }
@@ -34,7 +38,12 @@ pub(super) struct Guess {
 }
 
 impl Guess {
-    fn new(kind: Kind, confidence: Confidence, sentence: String, because: Vec<String>) -> Self {
+    pub(super) fn new(
+        kind: Kind,
+        confidence: Confidence,
+        sentence: String,
+        because: Vec<String>,
+    ) -> Self {
         Self { kind, cause: Cause { sentence, because, confidence } }
     }
 
@@ -57,12 +66,14 @@ pub(super) fn guesses(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<Guess> {
     if facts.incident.error_codes.iter().any(|code| NOT_FOUND.contains(code)) {
         let recreated: Vec<Guess> =
             facts.identities.iter().filter_map(|one| recreated(facts, one)).collect();
-        if recreated.is_empty() && !is_spray {
+        if recreated.is_empty() && !is_spray && !is_told_of_many(facts) {
             guesses.extend(facts.identities.first().map(|identity| deleted(facts, identity)));
         }
         guesses.extend(recreated);
     }
-    guesses.extend(shared_change(facts, catalogue));
+    if !is_told_of_many(facts) {
+        guesses.extend(shared_change(facts, catalogue));
+    }
     guesses.extend(by_code(facts, catalogue));
     guesses.extend(facts.findings.iter().flat_map(|finding| oddity::guesses(facts, finding)));
     if guesses.is_empty() {
@@ -184,47 +195,30 @@ fn came_back(facts: &Facts<'_>, identity: &IdentityFacts, at: DateTime<Utc>) -> 
     }
 }
 
-fn spray(facts: &Facts<'_>) -> Option<Guess> {
-    let finding = facts.findings.iter().find(|finding| finding.category == "spray")?;
-    let never_good = facts.identities.iter().all(|identity| identity.last_good_at.is_none());
-    let mut because = Vec::new();
-    let measures = &finding.draft.measures;
-    if let Some(seen) = measures.get("distinct").or_else(|| measures.get("seen")) {
-        because.push(format!("{seen} different ids were tried; a broken workload repeats one"));
-    }
-    if let Some(address) = facts.addresses.first() {
-        because.push(format!("the attempts come from {}", phrase::quoted(address)));
-    }
-    because.push(if never_good {
-        "none of the ids named here ever got a token".to_owned()
-    } else {
-        "but some of the ids worked before, so several identities may have been deleted at once"
-            .to_owned()
-    });
-    Some(Guess::new(
-        Kind::Spray,
-        if never_good { Confidence::High } else { Confidence::Medium },
-        "Somebody tries out which applications this tenant has.".to_owned(),
-        because,
-    ))
-}
-
+/// What many identities meet at once lies in none of them: in Entra where its codes say so, else in what they share.
 fn outage(facts: &Facts<'_>, catalogue: &Catalogue) -> Option<Guess> {
-    let told = facts.findings.iter().any(|finding| finding.category == "outage");
-    let code = *facts.incident.error_codes.first()?;
-    let is_transient = catalogue.class_of(code) == ErrorClass::Transient;
-    if !told && !is_transient {
-        return None;
-    }
+    let told = is_told_of_many(facts);
+    let first = facts.incident.error_codes.first().copied();
+    let class = first.map(|code| catalogue.class_of(code));
+    let is_transient = class == Some(ErrorClass::Transient);
+    let lies_in_entra = is_transient || told && class == Some(ErrorClass::Throttling);
     let others = facts.failing_alike.unwrap_or(0);
-    let together = told || others >= ALIKE;
-    let mut because = vec![code_seen(facts, catalogue, code)];
+    let mut because: Vec<String> =
+        first.map(|code| code_seen(facts, catalogue, code)).into_iter().collect();
     if facts.identity_count > 1 {
-        because.push(format!("{} identities were refused in the same time", facts.identity_count));
+        let met = if first.is_some() { "were refused" } else { "stopped" };
+        because.push(format!("{} identities {met} in the same time", facts.identity_count));
     }
-    if others > 0 {
+    if others > 0 && first.is_some() {
         because.push(failing_alike(others));
     }
+    if !lies_in_entra {
+        let is_many = facts.identity_count >= MANY;
+        let confidence = if is_many { Confidence::High } else { Confidence::Medium };
+        let sentence = in_common(first, class).to_owned();
+        return told.then(|| Guess::new(Kind::Outage, confidence, sentence, because));
+    }
+    let together = told || others >= ALIKE;
     let confidence = if together { Confidence::High } else { Confidence::Medium };
     let sentence = if together {
         "Entra itself has trouble. The cause lies in none of the identities."
@@ -232,6 +226,31 @@ fn outage(facts: &Facts<'_>, catalogue: &Catalogue) -> Option<Guess> {
         "Entra had a passing fault, or the line to it was cut."
     };
     Some(Guess::new(Kind::Outage, confidence, sentence.to_owned(), because))
+}
+
+fn is_told_of_many(facts: &Facts<'_>) -> bool {
+    facts.findings.iter().any(|finding| finding.category == "outage")
+}
+
+/// What identities share that all meet the same, by what they meet; without a code they fell silent.
+fn in_common(code: Option<i64>, class: Option<ErrorClass>) -> &'static str {
+    match (code, class) {
+        (None, _) => {
+            "What carries these identities is down or was stopped: their cluster, network or subscription. The cause lies in none of them."
+        }
+        (Some(code), _) if NOT_FOUND.contains(&code) => {
+            "These identities were deleted together, for example with their resource group, or their workloads all ask the wrong tenant."
+        }
+        (_, Some(ErrorClass::Policy | ErrorClass::Security)) => {
+            "A policy that all of these identities fall under was made or changed. The cause lies in none of them."
+        }
+        (_, Some(ErrorClass::Credential | ErrorClass::Federation)) => {
+            "These identities share what ran out or was replaced: a certificate, a vault, or a deployment that wrote their secrets. The cause lies in none of them."
+        }
+        _ => {
+            "Something changed that all of these identities share: a resource, a policy, a deployment. The cause lies in none of them."
+        }
+    }
 }
 
 fn failing_alike(others: u64) -> String {

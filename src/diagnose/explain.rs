@@ -6,6 +6,7 @@ use super::catalogue::{Catalogue, ErrorClass};
 use super::cause::{self, Guess};
 use super::facts::{Facts, IdentityFacts};
 use super::phrase;
+use super::spray;
 use super::step::Blanks;
 use super::unusual;
 
@@ -82,20 +83,8 @@ fn what(facts: &Facts<'_>, catalogue: &Catalogue) -> String {
         names if names.is_empty() => String::new(),
         names => format!(" for {names}"),
     };
-    let has = |category: &str| facts.findings.iter().any(|one| one.category == category);
-    if has("spray") {
-        let from = facts
-            .addresses
-            .first()
-            .map_or_else(String::new, |address| format!(" from {}", phrase::quoted(address)));
-        let number = match facts.identity_count {
-            0 | 1 => "Application ids".to_owned(),
-            number => format!("{number} application ids"),
-        };
-        return format!(
-            "{number} that this tenant does not know were tried{from}, {} {span}.",
-            phrase::times(incident.event_count)
-        );
+    if spray::is_spray(facts) {
+        return spray::what(facts, &span);
     }
     let Some(&code) = incident.error_codes.first() else {
         return without_failure(facts, &subject, &target, &span);
@@ -236,6 +225,7 @@ mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
 
     use super::*;
+    use crate::diagnose::facts::TriedFrom;
     use crate::diagnose::{Baseline, FindingFacts, Shared, Successor};
     use crate::model::{Draft, EventId, Incident, IncidentId, NamedIdentity, Severity, SignInType};
 
@@ -417,17 +407,55 @@ mod tests {
         let draft = draft(&[("seen", "12")]);
         let mut facts = facts(&incident);
         facts.identities[0].last_good_at = None;
-        facts.addresses = vec!["203.0.113.7".to_owned()];
+        facts.addresses = vec![
+            TriedFrom { address: "203.0.113.7".to_owned(), attempts: 30, applications: 20 },
+            TriedFrom { address: "198.51.100.9".to_owned(), attempts: 4, applications: 4 },
+        ];
+        facts.identity_count = 24;
         let steps = ["Find out whose address it is.".to_owned()];
         let mut spray = finding("application_id_spray", "spray", "value_count", &draft);
         spray.first_steps = &steps;
         facts.findings.push(spray);
         let card = explained(&facts);
-        assert!(card.what.contains("from `203.0.113.7`"), "{}", card.what);
+        assert_eq!(
+            card.what,
+            "24 application ids that this tenant does not know were tried from `203.0.113.7` and `198.51.100.9`, \
+             34 times within 5 min."
+        );
         assert!(card.causes[0].sentence.contains("tries out"));
-        assert!(card.causes[0].because[0].starts_with("12 different ids"));
+        assert!(card.causes[0].because[0].starts_with("24 different ids"));
+        assert_eq!(
+            card.causes[0].because[1],
+            "30 attempts at 20 applications came from `203.0.113.7`"
+        );
+        assert_eq!(
+            card.causes[0].because[2],
+            "4 attempts at 4 applications came from `198.51.100.9`"
+        );
         assert!(card.causes.iter().all(|cause| !cause.sentence.contains("deleted")));
         assert_eq!(card.steps[0].sentence, steps[0]);
+    }
+
+    #[test]
+    fn wrong_secrets_of_many_applications_are_guesses_from_an_address() {
+        let incident = incident(&[7_000_215]);
+        let draft = draft(&[("distinct", "9")]);
+        let mut facts = facts(&incident);
+        facts.addresses =
+            vec![TriedFrom { address: "203.0.113.7".to_owned(), attempts: 34, applications: 9 }];
+        facts.findings.push(finding("credential_spray", "spray", "value_count", &draft));
+        let card = explained(&facts);
+        assert_eq!(
+            card.what,
+            "Credentials that are not theirs were presented for 9 applications from `203.0.113.7`, \
+             34 times within 5 min."
+        );
+        assert_eq!(card.causes[0].sentence, "Somebody guesses credentials, from `203.0.113.7`.");
+        assert_eq!(card.causes[0].confidence, Confidence::High);
+        assert_eq!(
+            card.causes[0].because[1],
+            "34 attempts at 9 applications came from `203.0.113.7`"
+        );
     }
 
     #[test]
@@ -458,6 +486,31 @@ mod tests {
         assert_eq!(card.causes[0].confidence, Confidence::High);
         assert!(card.causes[0].because[1].starts_with("11 other identities"));
         assert!(card.steps[0].sentence.starts_with("Leave the identity as it is"));
+    }
+
+    #[test]
+    fn what_many_share_is_no_trouble_of_entra() {
+        let told = |codes: &[i64], rule: &str, identities: u64| {
+            let incident = incident(codes);
+            let draft = draft(&[]);
+            let mut facts = facts(&incident);
+            facts.identity_count = identities;
+            facts.findings.push(finding(rule, "outage", "value_count", &draft));
+            let card = explained(&facts);
+            assert!(card.causes.iter().all(|cause| !cause.sentence.contains("Entra itself")));
+            (card.causes[0].sentence.clone(), card.causes[0].confidence)
+        };
+        for (codes, rule, expected) in [
+            (&[530_032][..], "fleet_failure", "A policy that all of these"),
+            (&[7_000_222], "fleet_failure", "These identities share what ran out"),
+            (&[700_016], "fleet_application_not_found", "These identities were deleted together"),
+            (&[], "fleet_fell_silent", "What carries these identities"),
+        ] {
+            let (sentence, confidence) = told(codes, rule, 6);
+            assert!(sentence.starts_with(expected), "{sentence}");
+            assert_eq!(confidence, Confidence::High);
+        }
+        assert_eq!(told(&[530_032], "fleet_failure", 4).1, Confidence::Medium);
     }
 
     #[test]

@@ -17,8 +17,8 @@ pub struct Facts<'a> {
     pub identities: Vec<IdentityFacts>,
     /// Sign-ins of its evidence by error code; 0 is a token issued.
     pub codes: BTreeMap<i64, u64>,
-    /// Addresses of its evidence, most frequent first. Managed identities have none.
-    pub addresses: Vec<String>,
+    /// Where a spray came from, the address with most attempts first.
+    pub addresses: Vec<TriedFrom>,
     /// How many identities it is of; more than are named.
     pub identity_count: u64,
     /// Identities outside the incident that failed with one of its codes during it, where it names all of its own.
@@ -79,6 +79,14 @@ impl FindingFacts<'_> {
         self.is_first_seen() && self.category != "failure"
             || matches!(self.category, "token_pattern" | "newcomer")
     }
+}
+
+/// An address that tried many applications.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TriedFrom {
+    pub address: String,
+    pub attempts: u64,
+    pub applications: u64,
 }
 
 /// An identity of the incident and its history.

@@ -7,12 +7,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::card::Card;
 use super::catalogue::Catalogue;
 use super::explain::explain;
-use super::facts::{Baseline, Facts, FindingFacts, IdentityFacts, Shared, Successor};
+use super::facts::{Baseline, Facts, FindingFacts, IdentityFacts, Shared, Successor, TriedFrom};
+use super::spray::SPRAY;
 use super::unread;
 use crate::detect::{Field, Rule, Rulebook};
 use crate::model::{COVERAGE, Draft, Incident, NAMED_AT_MOST};
 use crate::store::incidents::{IncidentFinding, codes_of};
-use crate::store::{Dossier, Store, StoreError};
+use crate::store::{Dossier, Store, StoreError, Tried};
 
 /// Identities of an incident whose history is looked up.
 const LOOKED_UP: usize = 5;
@@ -51,7 +52,12 @@ pub async fn card(
         }
     }
     let named = identity_ids.len() as u64;
-    let identity_count = counted(rulebook, &rows).max(named);
+    let tried = if has_spray(rulebook, &rows) {
+        store.tried(&identity_ids, &numbers, interval).await?
+    } else {
+        Tried::default()
+    };
+    let identity_count = counted(rulebook, &rows).max(named).max(tried.identities);
     let alike = store.failing_alike(&identity_ids, &numbers, interval).await?;
     // Those of the incident that it does not name failed alike too, but they are not others.
     let unnamed = identity_count - named;
@@ -59,7 +65,7 @@ pub async fn card(
         incident,
         findings: rows.iter().filter_map(|row| finding(rulebook, row, &value_names)).collect(),
         identities,
-        addresses: store.addresses(&identity_ids, &numbers, interval).await?,
+        addresses: tried.from.into_iter().map(tried_from).collect(),
         identity_count,
         // Where it names as many as it can, nobody knows who of the rest is of it.
         failing_alike: (identity_ids.len() < NAMED_AT_MOST)
@@ -69,6 +75,14 @@ pub async fn card(
         coverage: unread::sentence(&store.gaps_within(interval.0, interval.1).await?),
     };
     Ok(explain(&facts, catalogue))
+}
+
+fn has_spray(rulebook: &Rulebook, rows: &[IncidentFinding]) -> bool {
+    rows.iter().filter_map(|row| rulebook.rules.get(&row.rule)).any(|rule| rule.category == SPRAY)
+}
+
+fn tried_from((address, attempts, applications): (String, u64, u64)) -> TriedFrom {
+    TriedFrom { address, attempts, applications }
 }
 
 /// How many identities the rules that count identities have counted.

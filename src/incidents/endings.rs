@@ -14,6 +14,8 @@ use crate::store::{StoreError, micros, time};
 
 /// The category of rules that find silence.
 pub(super) const ABSENCE: &str = "absence";
+/// The category of rules about secrets, certificates and keys, refused ones and new ones.
+const CREDENTIAL: &str = "credential";
 
 impl Stage<'_> {
     /// Whether a finding tells of silence, and whether nothing has ended that yet.
@@ -24,6 +26,24 @@ impl Stage<'_> {
 
     fn is_intermittent(&self, row: &IncidentFinding) -> bool {
         self.rules.get(&row.rule).is_some_and(|rule| rule.is_intermittent)
+    }
+
+    /// Whether a finding is the new credential that ended these failures.
+    fn is_remedy(
+        &self,
+        row: &IncidentFinding,
+        failures: &[&IncidentFinding],
+        good_at: Option<i64>,
+    ) -> bool {
+        let of_credentials = |row: &IncidentFinding| {
+            self.rules.get(&row.rule).is_some_and(|rule| rule.category == CREDENTIAL)
+        };
+        let started_at = row.finding.draft.started_at;
+        // One that was there before anything failed mends nothing.
+        let is_after = |failure: &&&IncidentFinding| failure.finding.draft.started_at <= started_at;
+        of_credentials(row)
+            && (good_at.is_some_and(|at| started_at >= at)
+                || failures.iter().filter(is_after).any(|failure| of_credentials(failure)))
     }
 
     /// An identity has not stopped where another of its name went on in time.
@@ -59,13 +79,23 @@ impl Stage<'_> {
         if !is_silent && silences.len() == members.count() {
             return Ok(Some((last_seen_at, ResolvedBy::Recovered)));
         }
-        let is_failure = |row: &&IncidentFinding| {
-            self.silence(row).is_some() || row.finding.draft.codes.keys().any(|code| *code != 0)
-        };
-        for row in members.all().filter(is_failure) {
+        let (failures, others): (Vec<_>, Vec<_>) =
+            members.all().partition(|row| self.silence(row).is_some() || is_refused(row));
+        for row in &failures {
             add(&mut failed, &row.finding.draft.resources);
         }
-        let is_all_failure = members.all().all(|row| is_failure(&row));
+        let last_failed = failures.iter().map(|row| row.finding.draft.last_at).max();
+        let is_all_failure = match (subject, last_failed) {
+            (_, None) => false,
+            (Subject::Identity(id), Some(last)) => {
+                let good = rows::first_good_after(&mut self.writing, id, &failed, last).await?;
+                let good_at = good.map(|(at, _)| at);
+                others.iter().all(|row| self.is_remedy(row, &failures, good_at))
+            }
+            _ => others.is_empty(),
+        };
+        // A new credential that mends it comes after the last failure, and is no sign that it lasts.
+        let last_seen_at = last_failed.filter(|_| is_all_failure).map_or(last_seen_at, time);
         // Neither are failures that come and go.
         let is_intermittent = members.all().any(|row| self.is_intermittent(row));
         let identities: BTreeSet<i64> = match subject {
@@ -94,4 +124,8 @@ impl Stage<'_> {
         }
         Ok(end_by_events(last_seen_at, recovered_at, self.latest_at, self.config))
     }
+}
+
+fn is_refused(row: &IncidentFinding) -> bool {
+    row.finding.draft.codes.keys().any(|code| *code != 0)
 }

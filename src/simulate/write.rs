@@ -18,17 +18,20 @@ pub struct Written {
     pub labels: u64,
     /// The files of records, one a day.
     pub files: Vec<PathBuf>,
+    /// Files of records of an earlier simulation that were in the way.
+    pub removed: u64,
 }
 
 /// Writes `sign-ins-YYYY-MM-DD.ndjson` for each day with records and `labels.json` into `dir`, which is made if
-/// need be. A file has its name only when it is whole. `progress` is told after each day.
+/// need be. Files so named of an earlier simulation go: two stories are not told as one. A file has its name only when
+/// it is whole. `progress` is told after each day.
 pub fn write(
     simulation: &Simulation,
     dir: &Path,
     mut progress: impl FnMut(&Written),
 ) -> io::Result<Written> {
     fs::create_dir_all(dir)?;
-    let mut written = Written::default();
+    let mut written = Written { removed: clear(dir)?, ..Written::default() };
     let mut open: Option<(NaiveDate, Whole)> = None;
     for record in simulation.records() {
         let date = record.created_at.date_naive();
@@ -53,6 +56,27 @@ pub fn write(
     written.labels = write_labels(&simulation.labels(), dir)?;
     progress(&written);
     Ok(written)
+}
+
+/// Removes the files of records that an earlier simulation wrote. Without its labels beside them they are
+/// somebody's own.
+fn clear(dir: &Path) -> io::Result<u64> {
+    let is_ours = dir.join("labels.json").exists();
+    let mut removed = 0;
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let date = name.strip_prefix("sign-ins-").and_then(|it| it.strip_suffix(".ndjson"));
+        if date.is_some_and(|date| date.parse::<NaiveDate>().is_ok()) {
+            if !is_ours {
+                let said = format!("{name} is there, and no labels.json of a simulation");
+                return Err(io::Error::new(io::ErrorKind::AlreadyExists, said));
+            }
+            fs::remove_file(&path)?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
 }
 
 fn write_labels(labels: &[Label], dir: &Path) -> io::Result<u64> {
@@ -134,5 +158,34 @@ mod tests {
         assert_eq!(written.labels, labels.len() as u64);
         assert_eq!(told.len(), 4, "once for each day: {told:?}");
         assert_eq!(told.last(), Some(&written.records));
+    }
+
+    #[test]
+    fn another_story_in_the_same_folder_takes_the_place_of_the_first() {
+        let of = |days: u32| {
+            Simulation::new(&Settings {
+                days,
+                identities: 5,
+                seed: 1,
+                end: "2026-03-01T06:00:00Z".parse().unwrap(),
+                scenarios: Scenarios::None,
+                intensity: 0.2,
+            })
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let first = write(&of(4), dir.path(), |_| ()).unwrap();
+        fs::write(dir.path().join("sign-ins-mine.ndjson"), "").unwrap();
+        let second = write(&of(2), dir.path(), |_| ()).unwrap();
+        assert_eq!(second.removed, first.files.len() as u64);
+        let there = fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(
+            there,
+            second.files.len() + 2,
+            "its records, its labels, and what is not its own"
+        );
+        // Records without labels are somebody's export.
+        fs::remove_file(dir.path().join("labels.json")).unwrap();
+        assert!(write(&of(2), dir.path(), |_| ()).is_err());
+        assert!(second.files.iter().all(|file| file.exists()));
     }
 }

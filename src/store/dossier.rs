@@ -36,6 +36,14 @@ pub struct FailingAlike {
     pub worked_before: u64,
 }
 
+/// What was tried from some addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tried {
+    /// Each address with its attempts and the identities that these were for, most attempts first.
+    pub from: Vec<(String, u64, u64)>,
+    pub identities: u64,
+}
+
 /// An identity that shares a name or ARM resource with another.
 #[derive(Clone, Debug)]
 pub struct Alike {
@@ -123,25 +131,40 @@ impl Store {
             .await?)
     }
 
-    /// Addresses of an identity's sign-ins with these codes in an interval, most frequent first.
-    pub async fn addresses(
+    /// What came with these codes in an interval from the addresses of these identities, whoever it was for.
+    pub async fn tried(
         &self,
         identity_ids: &[i64],
         codes: &[i64],
         interval: (DateTime<Utc>, DateTime<Utc>),
-    ) -> Result<Vec<String>, StoreError> {
-        let sql = format!(
-            "select t.text from (select address_id from events where identity_id in ({}) and created_at between $1 \
-             and $2 and error_code in ({}) and address_id is not null limit {LOOKED_THROUGH}) e \
-             join texts t on t.id = e.address_id group by t.text order by count(*) desc, t.text limit 10",
-            list(identity_ids),
-            list(codes)
+    ) -> Result<Tried, StoreError> {
+        let codes = list(codes);
+        let of_them = format!(
+            "error_code <> 0 and error_code in ({codes}) and created_at between $1 and $2 and address_id in \
+             (select address_id from (select address_id from events where identity_id in ({}) and created_at \
+             between $1 and $2 and error_code in ({codes}) and address_id is not null limit {LOOKED_THROUGH}))",
+            list(identity_ids)
         );
-        Ok(sqlx::query_scalar(AssertSqlSafe(sql))
-            .bind(micros(interval.0))
-            .bind(micros(interval.1))
+        let (from, to) = (micros(interval.0), micros(interval.1));
+        let by_address = format!(
+            "select t.text, e.attempts, e.identities from (select address_id, count(*) as attempts, \
+               count(distinct identity_id) as identities from events where {of_them} group by address_id) e \
+             join texts t on t.id = e.address_id order by e.attempts desc, t.text"
+        );
+        let rows: Vec<(String, i64, i64)> = sqlx::query_as(AssertSqlSafe(by_address))
+            .bind(from)
+            .bind(to)
             .fetch_all(self.readers())
-            .await?)
+            .await?;
+        let all = format!("select count(distinct identity_id) from events where {of_them}");
+        let identities: i64 = sqlx::query_scalar(AssertSqlSafe(all))
+            .bind(from)
+            .bind(to)
+            .fetch_one(self.readers())
+            .await?;
+        let count = |number: i64| u64::try_from(number).unwrap_or(0);
+        let from = rows.into_iter().map(|(text, tries, of)| (text, count(tries), count(of)));
+        Ok(Tried { from: from.collect(), identities: count(identities) })
     }
 
     /// How many other identities failed with one of these codes in an interval.

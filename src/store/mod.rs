@@ -85,7 +85,7 @@ use dictionary::Dictionary;
 pub use backup::{BackupError, Copied};
 pub use batch::{Batch, Fetched, Reject};
 pub use coverage::{HeadCoverage, Reading, ReadingKind, WindowDone};
-pub use dossier::{Alike, Dossier, Habits};
+pub use dossier::{Alike, Dossier, Habits, Tried};
 pub use events::EventRow;
 pub use history::History;
 pub use learnt::Learnt;

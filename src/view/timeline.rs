@@ -360,19 +360,21 @@ async fn recovered(
             Entry::new(at, EntryKind::Recovered, sentence).with_detail(after_last(incident, at))
         }));
     };
-    let mut failed = Vec::new();
-    for draft in findings.iter().map(|row| &row.finding.draft) {
-        if draft.codes.keys().all(|code| *code == 0) {
-            return Ok(None);
-        }
-        failed.extend(draft.resources.iter().copied());
+    let drafts = || findings.iter().map(|row| &row.finding.draft);
+    let refused = || drafts().filter(|draft| draft.codes.keys().any(|code| *code != 0));
+    let Some(last_at) = refused().map(|draft| draft.last_at).max() else { return Ok(None) };
+    // Tokens beside the failures are healed only where they are how it ended, as with a new credential.
+    let is_all_failure = refused().count() == findings.len();
+    if !is_all_failure && incident.resolved_by != Some(ResolvedBy::Recovered) {
+        return Ok(None);
     }
-    let found =
-        store.recovery(identity_id, &distinct(failed.into_iter()), incident.last_seen_at).await?;
+    let failed = distinct(refused().flat_map(|draft| draft.resources.iter().copied()));
+    let found = store.recovery(identity_id, &failed, time(last_at)).await?;
     Ok(found.map(|(at, by)| {
         let by = if by == identity_id { "" } else { " by another identity of the same name" };
+        let detail = format!("{} after the last failure", phrase::span(at - time(last_at)));
         Entry::new(at, EntryKind::Recovered, format!("First good sign-in again{by}"))
-            .with_detail(after_last(incident, at))
+            .with_detail(detail)
     }))
 }
 

@@ -364,3 +364,42 @@ fn what_works_only_sometimes_is_not_over_with_the_next_token() {
         share[0]
     );
 }
+
+#[test]
+fn the_new_secret_that_mends_an_expired_one_ends_the_incident() {
+    let with_key = |id: u32, at: DateTime<Utc>, code: u32, key: &str| {
+        let mut one = sign_in(1, id, at, code);
+        one["signInEventTypes"] = json!(["servicePrincipal"]);
+        one["servicePrincipalCredentialKeyId"] = json!(key);
+        one
+    };
+    let (old, new) =
+        ("0d4a9a0f-4b0e-4c57-8a55-9f6b0b1c2d01", "0d4a9a0f-4b0e-4c57-8a55-9f6b0b1c2d02");
+    let habit: Vec<Value> =
+        (0..240).map(|n| with_key(n, hours_ago(254 - i64::from(n)), 0, old)).collect();
+    let refused: Vec<Value> =
+        (0..6).map(|n| with_key(1_000 + n, hours_ago(14 - i64::from(n)), 7_000_222, old)).collect();
+    let mended_at = hours_ago(9) + TimeDelta::minutes(20);
+    let mended: Vec<Value> = (0..4)
+        .map(|n| with_key(2_000 + n, mended_at + TimeDelta::hours(i64::from(n)), 0, new))
+        .collect();
+    for parts in [
+        vec![&habit, &refused, &mended],
+        vec![&mended, &refused, &habit],
+        vec![&habit, &mended, &refused],
+    ] {
+        let place = Place::new();
+        for (number, part) in parts.iter().enumerate() {
+            place.write(&format!("{number}.ndjson"), lines(part));
+            place.run(&format!("import {number}.ndjson")).says(0, &["stored"]);
+        }
+        let listed = world::incidents(&place);
+        assert_eq!(listed.len(), 1, "{listed:#?}");
+        let rules = listed[0]["rules"].as_array().unwrap();
+        assert!(rules.contains(&json!("first_seen_credential_key")), "{rules:?}");
+        let resolved_at: DateTime<Utc> =
+            listed[0]["resolved_at"].as_str().expect("it is over").parse().unwrap();
+        assert!((resolved_at - mended_at).num_seconds().abs() < 2, "{resolved_at}");
+        assert_eq!(listed[0]["resolved_by"], "recovered");
+    }
+}
