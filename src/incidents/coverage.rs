@@ -12,6 +12,9 @@ use crate::store::{Store, StoreError, Writing};
 /// A gap without a failure is being read at this moment; only one that takes so long is told.
 const PATIENCE: TimeDelta = TimeDelta::minutes(30);
 
+/// One with a failure is told sooner, though not for one request that was refused in passing.
+const PATIENCE_WITH_FAILURE: TimeDelta = TimeDelta::minutes(5);
+
 /// Opens an incident for each source with gaps, all of its heads in one, and ends it when they were
 /// read again.
 pub async fn watch(store: &Store, now: DateTime<Utc>) -> Result<Grouped, StoreError> {
@@ -26,13 +29,16 @@ pub async fn watch(store: &Store, now: DateTime<Utc>) -> Result<Grouped, StoreEr
     Ok(grouped)
 }
 
+fn patience(gap: &Gap) -> TimeDelta {
+    if gap.reason.is_empty() { PATIENCE } else { PATIENCE_WITH_FAILURE }
+}
+
 /// The gaps that are worth an incident.
 fn told(blind: &Blind, now: DateTime<Utc>) -> Option<Vec<Gap>> {
     let is_told = |gap: &&Gap| {
         gap.incident_id.is_some()
             || gap.state == GapState::Lost
-            || (gap.state == GapState::Open
-                && (!gap.reason.is_empty() || now - gap.noticed_at >= PATIENCE))
+            || (gap.state == GapState::Open && now - gap.noticed_at >= patience(gap))
     };
     let gaps: Vec<Gap> = blind.gaps.iter().filter(is_told).cloned().collect();
     (!gaps.is_empty()).then_some(gaps)

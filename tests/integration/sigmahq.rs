@@ -293,14 +293,16 @@ async fn a_filter_takes_away_by_fields_that_its_rule_does_not_read() {
              those:\n    {wanted}\n  condition: not those\n"
         )
     };
+    let id = "0b7c3a52-90d5-4b73-9f5e-0a4c7d1b2e33";
     let rule = detection("product: azure, service: signinlogs", "ResultType: 50053");
+    let rule = format!("id: {id}\n{rule}");
     let mine = sign_in(50053, "", &json!({}));
     let other = sign_in(50053, "", &json!({"userAgent": "probe"}));
     let both = json!({"value": [
         sign_in(50053, "", &json!({"id": "1e8b1f6a-2c4e-4f73-9b0a-6e1d7c3f8a00"})), other
     ]});
     // By the id in the file, by its name, by its title.
-    for reference in ["0b7c3a52-90d5-4b73-9f5e-0a4c7d1b2e33", "locked", "a rule"] {
+    for reference in [id, "locked", "a rule"] {
         let text = filter(reference, "userAgent: probe");
         let book = Rulebook::read(&[file("locked", &rule), file("trusted", &text)]).unwrap();
         assert_eq!(met(&book, &mine).await, names(&["locked"]), "{reference}");

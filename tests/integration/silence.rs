@@ -129,12 +129,12 @@ async fn silence_is_an_incident_until_the_identity_is_back() {
     let [incident] = world.pass(&events, None).await.try_into().unwrap();
     assert_eq!((incident.started_at, incident.detected_at), (day(14), day(17)));
     assert_eq!(incident.resolved_at, None);
-    let events = world.hourly((18, 40));
+    let events = world.hourly((18, 27));
     let [incident] = world.pass(&events, None).await.try_into().unwrap();
     assert_eq!(incident.resolved_at, None, "quiet is what was found, not its end");
-    let events = world.daily("web-1", (40, 41));
+    let events = world.daily("web-1", (27, 28));
     let [incident] = world.pass(&events, None).await.try_into().unwrap();
-    assert_eq!(incident.resolved_at, Some(day(40)));
+    assert_eq!(incident.resolved_at, Some(day(27)));
     assert_eq!(incident.resolved_by, Some(ResolvedBy::Recovered));
 }
 
