@@ -84,7 +84,7 @@ sorts! {
         ("sp-{w}-berth-{e}" "", Secret Minutes(20), STORAGE)
         ("sp-{w}-tug-{e}" "", Secret Minutes(30), SQL)
         ("sp-{w}-pilot-{e}" "", Secret Minutes(20), STORAGE);
-    CONNECTOR = ("sp-{w}-connector-{e}" "", Secret Minutes(30), GRAPH);
+    CONNECTOR = ("sp-{w}-connector-{e}" "", Secret Minutes(10), GRAPH);
     NIGHT_JOB = ("sp-{w}-nightly-{e}" "", Secret Night, SQL);
     IMPATIENT = ("ca-{w}-poller-{e}" APPS, SystemAssigned Hourly, SERVICE_BUS);
 }
