@@ -4,6 +4,7 @@ mod backtest;
 mod explained;
 mod growth;
 mod lists;
+mod met;
 #[cfg(test)]
 mod night;
 mod noted;

@@ -1,11 +1,10 @@
 //! What happened when: the evidence by its own time, and beside it what this program did.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::growth;
+use super::met::rules_met;
 use super::noted::{LATE, arrivals, notes, told};
 use super::phrase::{clean, moment};
 use crate::detect::Rulebook;
@@ -267,65 +266,6 @@ async fn grown(
             .with_count(line.count)
     });
     Ok(entries.collect())
-}
-
-fn rules_met(
-    rulebook: &Rulebook,
-    value_names: &BTreeMap<String, String>,
-    findings: &[IncidentFinding],
-    incident: &Incident,
-) -> Vec<Entry> {
-    let mut names: Vec<&str> = findings.iter().map(|row| row.rule.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let mut entries = Vec::new();
-    for name in names {
-        let met: Vec<Entry> = findings
-            .iter()
-            .filter(|row| row.rule == name)
-            .map(|row| rule_met(rulebook, value_names, row, incident))
-            .collect();
-        entries.extend(summed_up(met, |number| {
-            format!("Rule `{name}` was met {} more", phrase::times(number))
-        }));
-    }
-    entries
-}
-
-fn rule_met(
-    rulebook: &Rulebook,
-    value_names: &BTreeMap<String, String>,
-    row: &IncidentFinding,
-    incident: &Incident,
-) -> Entry {
-    let draft = &row.finding.draft;
-    let title = rulebook
-        .rules
-        .get(&row.rule)
-        .map_or_else(String::new, |rule| format!(": {} ({})", rule.text.title, rule.level));
-    let is_shadow = incident.is_shadow || incident.shadow_rules.contains(&row.rule);
-    let shadow = if is_shadow { " in shadow" } else { "" };
-    let (from, to) = (time(draft.started_at), time(draft.last_at));
-    let value = draft.measures.get("value").map(|value| {
-        let name = value_names.get(value).unwrap_or(value);
-        format!("new {}", phrase::quoted(name))
-    });
-    let measures = value.into_iter().chain(phrase::measures(&draft.measures));
-    let measures = measures.map(|words| format!(", {words}"));
-    let detail = format!(
-        "{} {}{}; found at {}",
-        phrase::count(draft.event_count, "sign-in"),
-        phrase::within(from, to),
-        measures.collect::<Vec<_>>().concat(),
-        moment(row.found_at)
-    );
-    Entry::new(
-        time(draft.detected_at),
-        EntryKind::RuleMet,
-        format!("Rule `{}` was met{shadow}{title}", row.rule),
-    )
-    .with_detail(detail)
-    .with_count(draft.event_count)
 }
 
 /// Keeps the first entries and the last one, and makes one of all between.

@@ -73,6 +73,19 @@ fn an_outage_takes_in_the_streaks_it_caused_whichever_is_known_first() {
         let outage =
             told.iter().find(|(title, _)| title.starts_with("Entra refuses many")).unwrap();
         assert_eq!(outage.1, ["service_outage", "passing_failure_lasts"], "{told:?}");
+        let listed = place.json("incidents list");
+        let id = listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|it| it["title"].as_str().unwrap().starts_with("Entra refuses many"))
+            .unwrap()["id"]
+            .as_u64()
+            .unwrap();
+        let symptom = "Taken in as a symptom of `service_outage`: `passing_failure_lasts`, 2 findings of 2 identities";
+        let told = place.json(&format!("timeline {id}")).to_string();
+        assert!(told.contains(symptom), "{told}");
+        let told = self::told(&place);
         assert!(told.iter().any(|(title, _)| title.contains("func-09-prod")), "{told:?}");
     }
 }
