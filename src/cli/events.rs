@@ -19,7 +19,7 @@ pub(super) enum Command {
     Show {
         /// The sign-in's id (`id` in Graph)
         id: String,
-        /// The original record, byte for byte
+        /// The original record, byte for byte; where one came later that said more, that one first
         #[arg(long)]
         raw: bool,
     },
@@ -38,27 +38,53 @@ pub(super) async fn run(
             view::clean(&id)
         )
     })?;
-    let record = store
-        .record(row.seq)
-        .await?
-        .context("the record behind this sign-in is gone: it was past its age")?;
+    let records = store.records_of(&row).await?;
     store.close().await;
+    anyhow::ensure!(
+        !records.is_empty(),
+        "the record behind this sign-in is gone: it was past its age"
+    );
     if raw {
-        return screen.bytes(&record);
+        return screen.bytes(&records.join(&b"\n"[..]));
     }
-    // The form is not kept beside the record: only one of them reads it.
-    let event = [Form::Json, Form::Table, Form::Csv]
-        .into_iter()
-        .find_map(|form| normalise(&RawRecord { form, bytes: &record, place: 1 }).ok())
-        .context("the record behind this sign-in can no longer be read; `--raw` shows it")?;
+    let events = records.iter().map(|record| event(record)).collect::<anyhow::Result<Vec<_>>>()?;
     if global.is_json() {
-        return screen.json(&event);
+        return screen.json(&with_earlier(&events)?);
     }
     let mut text = String::new();
-    for (name, value) in fields(&serde_json::to_value(&event)?) {
-        writeln!(text, "{name:32} {}", view::clean(&value))?;
+    let [latest, earlier @ ..] = events.as_slice() else { return Ok(()) };
+    let (latest, mut shown) = (fields(latest), Vec::new());
+    for (name, value) in &latest {
+        writeln!(text, "{name:32} {}", view::clean(value))?;
+    }
+    for (name, value) in earlier.iter().flat_map(fields) {
+        if !latest.contains(&(name.clone(), value.clone()))
+            && !shown.contains(&(name.clone(), value.clone()))
+        {
+            writeln!(text, "{name:32} {} (said by an earlier record)", view::clean(&value))?;
+            shown.push((name, value));
+        }
     }
     screen.text(&text)
+}
+
+/// What a record says. Its form is not kept beside it: only one of them reads it.
+fn event(record: &[u8]) -> anyhow::Result<serde_json::Value> {
+    let event = [Form::Json, Form::Table, Form::Csv]
+        .into_iter()
+        .find_map(|form| normalise(&RawRecord { form, bytes: record, place: 1 }).ok())
+        .context("the record behind this sign-in can no longer be read; `--raw` shows it")?;
+    Ok(serde_json::to_value(&event)?)
+}
+
+/// The latest of what records say, with the others in `earlier`, where there are any.
+fn with_earlier(events: &[serde_json::Value]) -> anyhow::Result<serde_json::Value> {
+    let [latest, earlier @ ..] = events else { anyhow::bail!("no record is left of it") };
+    let mut event = latest.clone();
+    if let (Some(event), false) = (event.as_object_mut(), earlier.is_empty()) {
+        event.insert("earlier".to_owned(), earlier.into());
+    }
+    Ok(event)
 }
 
 /// The values of an event, by their path.

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::change::GroupChange;
 use super::pass::Found;
 use super::replay::Change;
 use crate::model::{Draft, span_in_words};
@@ -10,8 +11,10 @@ use crate::store::{StoreError, Writing, micros, time};
 
 /// Events that came after later ones had been folded, those that could change anything.
 pub(super) struct Late {
-    pub(super) first: Key,
-    pub(super) count: usize,
+    first: Key,
+    count: usize,
+    /// Events that left the group since a later record said more of them.
+    left: usize,
 }
 
 /// Writes one change, and the sentence that tells of it. What is new goes to `new`, to be written with others.
@@ -68,10 +71,17 @@ pub(super) async fn apply(
 }
 
 impl Late {
+    pub(super) fn of(change: &GroupChange) -> Self {
+        Self { first: change.first, count: change.came, left: change.left }
+    }
+
     /// What became of a finding, for its timeline.
     fn sentence(&self, old: &Draft, new: &Draft, now: DateTime<Utc>) -> String {
         let delay = span_in_words((now - time(self.first.0)).max(TimeDelta::zero()));
         let events = match self.count {
+            _ if self.left > 0 => {
+                format!("a record that says more of a known sign-in was read {delay} after that")
+            }
             1 => format!("1 event was read {delay} after it happened"),
             count => format!("{count} events were read late, the oldest {delay} after it happened"),
         };

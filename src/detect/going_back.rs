@@ -1,19 +1,68 @@
-//! Folds the events of a group again where some came late.
+//! Folds the events of a group again where some came late, or left it.
 
+use chrono::{DateTime, Utc};
+
+use super::amend::Late;
+use super::change::GroupChange;
 use super::groups::Group;
 use super::lineage::{as_own, occurrence};
 use super::matching::Hit;
-use super::replay::{Outcome, Put, Replay};
+use super::pass::Found;
+use super::replay::{Outcome, Put, Replay, just_before};
 use super::stage::Detector;
 use crate::store::findings::{self, Key};
-use crate::store::{EventRow, StoreError, Stretch, Writing, in_time_order};
+use crate::store::{EventRow, StoreError, Stretch, Writing, checkpoints, in_time_order};
 
 /// Events read at first when a fold goes back; each further page is twice as long.
 const FIRST_PAGE: i64 = 64;
 
 impl Detector {
+    /// Folds the events of a group again from before the first that changes it.
+    #[expect(clippy::too_many_arguments, reason = "a pair, its change, and what the chunk shares")]
+    pub(super) async fn again(
+        &mut self,
+        writing: &mut Writing,
+        pair: (usize, i64),
+        (tail, is_heir): (Option<Put>, bool),
+        change: GroupChange,
+        last_seq: i64,
+        now: DateTime<Utc>,
+        found: &mut Found,
+    ) -> Result<(), StoreError> {
+        found.replays += 1;
+        let ids = (self.rules[pair.0].id, pair.1);
+        let (mut from, mut old) = (None, Vec::new());
+        if let Some(tail) = tail {
+            let before = checkpoints::checkpoint_before(writing, ids, change.first).await?;
+            from = before.as_ref().map(Put::unpack).transpose()?;
+            for checkpoint in checkpoints::checkpoints_from(writing, ids, change.first).await? {
+                old.push(Put::unpack(&checkpoint)?);
+            }
+            old.push(tail);
+        }
+        // What came before without leaving anything behind had nothing to break.
+        let after = match (&from, old.is_empty()) {
+            (Some(put), _) => Some(put.key),
+            (None, true) if !is_heir => Some(just_before(change.first)),
+            (None, _) => None,
+        };
+        let of_name = self.of_name(pair.0, change.identity_id);
+        let is_alone = of_name.is_empty() && self.matcher.is_by_identity(pair.0);
+        let identities = if is_alone { vec![change.identity_id] } else { of_name };
+        let stretch = Stretch { identities, after, up_to_seq: last_seq };
+        let tail = old.last().cloned();
+        let ahead = (old, change.last);
+        let outcome = self.go_back(writing, pair, from.as_ref(), ahead, stretch).await?;
+        if let (Some(_), Some(tail)) = (&outcome.converged, tail) {
+            // From there on all is as it was, and so is where it has come to.
+            self.tails.put(pair, Some(tail));
+        }
+        let late = (!is_heir).then_some(Late::of(&change));
+        self.settle(writing, pair, from, outcome, late, now, found).await
+    }
+
     /// Folds the events of a group again from a checkpoint on.
-    pub(super) async fn go_back(
+    async fn go_back(
         &mut self,
         writing: &mut Writing,
         pair: (usize, i64),

@@ -72,7 +72,7 @@ pub(super) fn occurrence<'e>(
     is_told.then(|| Occurrence { is_inherited, ..matcher.occurrence(hit, row, names) })
 }
 
-fn teaches(role: Role) -> bool {
+pub(super) fn teaches(role: Role) -> bool {
     matches!(role, Role::Counted | Role::Learns)
 }
 

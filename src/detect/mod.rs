@@ -6,6 +6,7 @@
 
 mod amend;
 mod chained;
+mod change;
 mod data;
 mod document;
 mod explain;

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use foldhash::fast::RandomState;
 
 use super::amend::{Late, apply};
+use super::change::{GroupChange, Left};
 use super::feeds::Feeds;
 use super::groups::Groups;
 use super::kinds::{Occurrence, Role};
@@ -15,14 +16,14 @@ use super::lineage::Lineages;
 use super::matching::Matcher;
 use super::meanings::Meanings;
 use super::pass::{Found, Pace};
-use super::replay::{Outcome, Put, Replay, compare, just_after, just_before, spoken_of};
+use super::replay::{Outcome, Put, Replay, compare, just_after, spoken_of};
 use super::tails::Tails;
 use super::touched::Touch;
 use crate::model::{Draft, EventId};
 use crate::store::checkpoints::{self, CheckpointWrites};
 use crate::store::counted;
 use crate::store::findings::{self, NewFindings, RuleRow};
-use crate::store::{EventRow, Names, Store, StoreError, Stretch, Writing, arrived_after};
+use crate::store::{EventRow, Names, Store, StoreError, Writing, arrived_after};
 
 /// The rules at work, with what they remember between passes. The memory is never more than a copy of
 /// rows: without it the findings are the same.
@@ -212,8 +213,13 @@ impl Detector {
         self.names.load(writing, rows).await?;
         let touched = self.touched(writing, rows).await?;
         self.load_tails(writing, &touched).await?;
+        let mut left = self.left(writing, last_seq).await?;
         for (pair, events) in touched {
-            self.pair(writing, pair, rows, &events, last_seq, now, found).await?;
+            let left = left.remove(&pair);
+            self.pair(writing, pair, (rows, &events), left, last_seq, now, found).await?;
+        }
+        for (pair, left) in left {
+            self.pair(writing, pair, (rows, &[]), Some(left), last_seq, now, found).await?;
         }
         self.new_findings.flush(writing).await?;
         self.judge_chained(writing, false, now, found).await?;
@@ -230,62 +236,32 @@ impl Detector {
         &mut self,
         writing: &mut Writing,
         pair: (usize, i64),
-        rows: &[EventRow],
-        events: &[Touch],
+        (rows, events): (&[EventRow], &[Touch]),
+        left: Option<Left>,
         last_seq: i64,
         now: DateTime<Utc>,
         found: &mut Found,
     ) -> Result<(), StoreError> {
-        let ids = (self.rules[pair.0].id, pair.1);
         let (tail, nothing_to) = self.tails.take(pair);
         let kind = &self.matcher.rules[pair.0].kind;
-        let only_breaks = events.iter().all(|event| event.role == Role::Breaks);
-        let first = events[0].row(rows).key();
-        let last_new = events[events.len() - 1].row(rows).key();
-        if tail.is_none() && only_breaks {
+        let Some(change) = GroupChange::of(rows, events, left) else { return Ok(()) };
+        if tail.is_none() && events.iter().all(|event| event.role == Role::Breaks) {
             // Nothing has begun that could end.
-            self.tails.nothing(pair, nothing_to, last_new);
+            self.tails.nothing(pair, nothing_to, change.last);
             return Ok(());
         }
-        let is_next = tail.as_ref().is_some_and(|tail| tail.key < first);
+        let is_next = change.left == 0 && tail.as_ref().is_some_and(|tail| tail.key < change.first);
         // Events that ended nothing left no checkpoint, so without one there may be some behind these.
         // Of a rule that has seen nothing yet, all there is stands in this chunk.
         let sees_all =
-            self.rules[pair.0].seen_seq == 0 || nothing_to.is_some_and(|key| key < first);
-        let of_name = self.of_name(pair.0, events[0].row(rows).identity_id);
-        let is_heir = tail.is_none() && !of_name.is_empty();
+            self.rules[pair.0].seen_seq == 0 || nothing_to.is_some_and(|key| key < change.first);
+        let is_heir = tail.is_none() && !self.of_name(pair.0, change.identity_id).is_empty();
         let is_first = tail.is_none() && !is_heir && (sees_all || !kind.can_be_broken());
         if is_next || is_first {
             let outcome = self.go_on(pair, tail.as_ref(), rows, events);
             return self.settle(writing, pair, tail, outcome, None, now, found).await;
         }
-        found.replays += 1;
-        let (mut from, mut old) = (None, Vec::new());
-        if let Some(tail) = tail {
-            let before = checkpoints::checkpoint_before(writing, ids, first).await?;
-            from = before.as_ref().map(Put::unpack).transpose()?;
-            for checkpoint in checkpoints::checkpoints_from(writing, ids, first).await? {
-                old.push(Put::unpack(&checkpoint)?);
-            }
-            old.push(tail);
-        }
-        // What came before without leaving anything behind had nothing to break.
-        let after = match (&from, old.is_empty()) {
-            (Some(put), _) => Some(put.key),
-            (None, true) if !is_heir => Some(just_before(first)),
-            (None, _) => None,
-        };
-        let is_alone = of_name.is_empty() && self.matcher.is_by_identity(pair.0);
-        let identities = if is_alone { vec![events[0].row(rows).identity_id] } else { of_name };
-        let stretch = Stretch { identities, after, up_to_seq: last_seq };
-        let tail = old.last().cloned();
-        let outcome = self.go_back(writing, pair, from.as_ref(), (old, last_new), stretch).await?;
-        if let (Some(_), Some(tail)) = (&outcome.converged, tail) {
-            // From there on all is as it was, and so is where it has come to.
-            self.tails.put(pair, Some(tail));
-        }
-        let late = (!is_heir).then_some(Late { first, count: events.len() });
-        self.settle(writing, pair, from, outcome, late, now, found).await
+        self.again(writing, pair, (tail, is_heir), change, last_seq, now, found).await
     }
 
     /// Folds events that come after all others of their group.
@@ -379,10 +355,14 @@ impl Detector {
         }
         if outcome.converged.is_none() {
             let tail = outcome.puts.pop();
-            if let Some(tail) = &tail {
-                let kind = &self.matcher.rules[pair.0].kind;
-                let due = self.feeds.due(writing, ids.0, kind, &tail.state).await?;
-                self.writes.tails.push(((ids, tail.pack()), due));
+            match &tail {
+                Some(tail) => {
+                    let kind = &self.matcher.rules[pair.0].kind;
+                    let due = self.feeds.due(writing, ids.0, kind, &tail.state).await?;
+                    self.writes.tails.push(((ids, tail.pack()), due));
+                }
+                // No event of the group is left.
+                None => checkpoints::drop_tail(writing, ids).await?,
             }
             self.tails.put(pair, tail);
         }

@@ -91,6 +91,14 @@ macro_rules! texts {
                 $name { $($field: Cow::Owned(self.$field.into_owned()),)+ }
             }
         }
+
+        impl<'a> $name<'a> {
+            /// Of each text the greater of two; what is absent is the least.
+            #[must_use]
+            pub fn greatest(self, other: Self) -> Self {
+                $name { $($field: Cow::max(self.$field, other.$field),)+ }
+            }
+        }
     };
 }
 
@@ -135,6 +143,21 @@ texts! {
         id,
         name,
         service_principal_id,
+    }
+}
+
+impl Facet<'_> {
+    /// Of each value the greater, so that each gives what the other lacks; of the types the one that says more: that
+    /// of a managed identity is a service principal's, too.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        let rank = |facet: &Self| {
+            let of_all = SignInType::ALL.iter().position(|one| one.as_str() == facet.sign_in_type);
+            of_all.map_or(i32::MIN, |place| -i32::try_from(place).expect("there are few types"))
+        };
+        let of_types = if rank(&self) >= rank(&other) { &self } else { &other };
+        let sign_in_type = of_types.sign_in_type.clone();
+        Self { sign_in_type, ..self.greatest(other) }
     }
 }
 

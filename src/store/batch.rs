@@ -11,7 +11,7 @@ use std::ops::Range;
 use chrono::{DateTime, Utc};
 use foldhash::fast::RandomState;
 
-use crate::model::{Event, EventId, Form};
+use crate::model::{Event, EventId, Facet, Form};
 
 /// One event of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,14 +28,15 @@ pub(super) struct NewEvent {
     pub(super) record: Range<usize>,
 }
 
-/// Something with a name that may change, as the latest event of the batch shows it.
+/// Something with a name that may change, as the latest event of the batch shows it; of several at one time, the
+/// greatest texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Named {
     /// Tenant (empty for resources) and key.
     pub(super) key: (String, String),
     /// Ids and name, in the order of the table's columns.
     pub(super) values: [String; 4],
-    pub(super) at: (i64, EventId),
+    pub(super) at: i64,
 }
 
 /// Events, records and shared texts.
@@ -53,10 +54,10 @@ pub struct Batch {
 struct Places {
     identities: HashMap<(String, String), u32, RandomState>,
     resources: HashMap<String, u32, RandomState>,
-    facets: HashMap<crate::model::Facet<'static>, u32, RandomState>,
+    facets: HashMap<Facet<'static>, u32, RandomState>,
     texts: HashMap<String, u32, RandomState>,
     /// The facet of the event before: the next one is mostly alike.
-    last: Option<(crate::model::Facet<'static>, u32)>,
+    last: Option<(Facet<'static>, u32)>,
 }
 
 /// A record that could not become an event.
@@ -99,12 +100,11 @@ impl Batch {
     /// Adds an event whose record stands at `record` in the bytes of the batch.
     pub fn push(&mut self, event: &Event<'_>, record: Range<usize>) {
         let created_at = event.created_at.timestamp_micros();
-        let at = (created_at, event.id);
         let new = NewEvent {
             created_at,
             id: event.id,
-            identity: self.identity(event, at),
-            resource: self.resource(event, at),
+            identity: self.identity(event, created_at),
+            resource: self.resource(event, created_at),
             facet: self.facet(event),
             error_code: event.error_code,
             address: self.text(&event.ip_address),
@@ -131,7 +131,7 @@ impl Batch {
         Some((super::time(times().min()?), super::time(times().max()?)))
     }
 
-    fn identity(&mut self, event: &Event<'_>, at: (i64, EventId)) -> u32 {
+    fn identity(&mut self, event: &Event<'_>, at: i64) -> u32 {
         let identity = &event.identity;
         let values = [
             &*identity.service_principal_id,
@@ -143,7 +143,7 @@ impl Batch {
         place(&mut self.places.identities, &mut self.identities, key.clone(), key, values, at)
     }
 
-    fn resource(&mut self, event: &Event<'_>, at: (i64, EventId)) -> u32 {
+    fn resource(&mut self, event: &Event<'_>, at: i64) -> u32 {
         let resource = &event.resource;
         let values = [&*resource.id, &*resource.name, &*resource.service_principal_id, ""];
         let key = resource.key().to_owned();
@@ -165,7 +165,7 @@ impl Batch {
         }
         let facet = event.facet.clone().into_owned();
         let place = *self.places.facets.entry(facet.clone()).or_insert_with(|| {
-            self.facets.push(serde_json::to_string(&facet).expect("texts always serialise"));
+            self.facets.push(facet_text(&facet));
             last_place(&self.facets)
         });
         self.places.last = Some((facet, place));
@@ -186,6 +186,11 @@ impl Batch {
     }
 }
 
+/// Shared values as they are stored.
+pub(super) fn facet_text(facet: &Facet<'_>) -> String {
+    serde_json::to_string(facet).expect("texts always serialise")
+}
+
 /// The place of something named, taking over its values where this event is the later one.
 fn place<K: std::hash::Hash + Eq>(
     places: &mut HashMap<K, u32, RandomState>,
@@ -193,15 +198,16 @@ fn place<K: std::hash::Hash + Eq>(
     lookup: K,
     key: (String, String),
     values: [&str; 4],
-    at: (i64, EventId),
+    at: i64,
 ) -> u32 {
     if let Some(place) = places.get(&lookup) {
         let known = &mut all[*place as usize];
-        if at > known.at {
-            known.at = at;
-            if known.values.iter().zip(values).any(|(known, value)| known != value) {
+        let known_values = known.values.each_ref().map(String::as_str);
+        if at > known.at || (at == known.at && values > known_values) {
+            if values != known_values {
                 known.values = values.map(str::to_owned);
             }
+            known.at = at;
         }
         return *place;
     }

@@ -114,6 +114,16 @@ pub async fn drop_checkpoints(
     Ok(())
 }
 
+/// Deletes where the fold of a pair has come to.
+pub async fn drop_tail(writing: &mut Writing, pair: (i64, i64)) -> Result<(), StoreError> {
+    sqlx::query("delete from tails where rule_id = $1 and group_id = $2")
+        .bind(pair.0)
+        .bind(pair.1)
+        .execute(&mut **writing)
+        .await?;
+    Ok(())
+}
+
 /// Rows of one statement.
 const ROWS_AT_ONCE: usize = 200;
 

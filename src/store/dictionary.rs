@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, SqliteConnection};
 use super::StoreError;
 use super::batch::{Batch, Named};
 use super::events::rows_sql;
+use crate::model::Facet;
 
 /// Entries of one kind after which the memory of that kind is emptied; the database still knows.
 const REMEMBERED_AT_MOST: usize = 200_000;
@@ -76,6 +77,15 @@ impl Dictionary {
         }
         self.rename(connection, batch).await?;
         Ok(numbers)
+    }
+
+    /// The number of values that many sign-ins share.
+    pub(super) async fn facet(
+        &mut self,
+        connection: &mut SqliteConnection,
+        facet: &Facet<'_>,
+    ) -> Result<i64, StoreError> {
+        number(&mut self.facets, connection, FACET, &super::batch::facet_text(facet)).await
     }
 
     /// Writes the times of names that were put off.
@@ -176,8 +186,8 @@ async fn name(
         all.insert(named.key.clone(), known);
     }
     let known = all.get_mut(&named.key).expect("it was put in above");
-    if named.at.0 > known.named_at {
-        known.named_at = named.at.0;
+    if (named.at, &named.values) > (known.named_at, &known.values) {
+        known.named_at = named.at;
         known.is_renamed |= known.values != named.values;
         known.values.clone_from(&named.values);
     }
@@ -196,7 +206,7 @@ async fn find_named(
         .bind(&named.values[1])
         .bind(&named.values[2])
         .bind(&named.values[3])
-        .bind(named.at.0)
+        .bind(named.at)
         .fetch_one(connection)
         .await?;
     let values = [a, b, c, d];

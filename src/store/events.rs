@@ -1,32 +1,24 @@
 //! Events: written once each with their records, and read back one by one.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use chrono::{DateTime, Utc};
-use foldhash::fast::RandomState;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
-use super::batch::{Batch, Fetched, NewEvent};
+use super::batch::Fetched;
 use super::blocks::{self, BLOCK_EVENTS};
 use super::coverage::Reading;
-use super::dictionary::Numbers;
+use super::joined::{Incoming, arrivals};
 use super::marks::Mark;
 use super::packed::{Stretch, in_time_order};
+use super::replaced::replace_row;
 use super::sources::Tally;
 use super::{Store, StoreError, micros};
 use crate::model::EventId;
 
 /// Rows of one `insert`: more do not go faster (`BENCHMARKS.md`).
-const ROWS_AT_ONCE: usize = 500;
-
-/// In microseconds.
-const SECOND: i64 = 1_000_000;
-
-/// What an event is known by: its second and its id.
-type Key = (i64, EventId);
+pub(super) const ROWS_AT_ONCE: usize = 500;
 
 /// Records on their way into blocks.
 type Compressing = tokio::task::JoinHandle<std::io::Result<Vec<blocks::Block>>>;
@@ -91,12 +83,12 @@ impl Store {
         let mut dictionary = std::mem::take(&mut *dictionary_slot);
         let mut writing = self.write().await?;
         let source_id = super::sources::number(&mut writing, source.0, source.1).await?;
-        let kept = new_events(&mut writing, &batch).await?;
+        let numbers = dictionary.resolve(&mut writing, &batch).await?;
+        let kept = arrivals(&mut writing, &mut dictionary, &batch, &numbers).await?;
         let records = kept.iter().map(|event| event.record.clone()).collect();
         let compressed = compress_beside(bytes, records);
-        let numbers = dictionary.resolve(&mut writing, &batch).await?;
         let first_seq = next_seq(&mut writing).await?;
-        insert(&mut writing, first_seq, &kept, &numbers).await?;
+        insert(&mut writing, first_seq, &kept).await?;
         let mut seq = first_seq;
         for block in &compressed_blocks(compressed).await? {
             blocks::insert(&mut writing, block, seq, source_id, micros(now)).await?;
@@ -116,7 +108,9 @@ impl Store {
         super::sources::count(&mut writing, source_id, &tally, now).await?;
         super::rejects::take_back(&mut writing, source_id, &retried).await?;
         if let Some(reading) = reading {
-            let stored_at: Vec<i64> = kept.iter().map(|event| event.created_at).collect();
+            // One of which more was said now was not late.
+            let new = kept.iter().filter(|event| event.replaces.is_none());
+            let stored_at: Vec<i64> = new.map(|event| event.row.created_at).collect();
             super::coverage::note(&mut writing, source_id, reading, &stored_at, &tally, now)
                 .await?;
         }
@@ -214,88 +208,16 @@ async fn compressed_blocks(compressing: Compressing) -> Result<Vec<blocks::Block
     blocks.map_err(|error| StoreError::Corrupt(format!("records cannot be compressed: {error}")))
 }
 
-/// The second of a time: sources write the time of one sign-in with no, three or seven digits behind it.
-fn second(created_at: i64) -> i64 {
-    created_at.div_euclid(SECOND)
-}
-
-/// The events of a batch that the database does not have yet, each once, in the order of the batch.
-async fn new_events<'b>(
-    connection: &mut SqliteConnection,
-    batch: &'b Batch,
-) -> Result<Vec<&'b NewEvent>, StoreError> {
-    let mut kept = each_once(&batch.events);
-    let latest: Option<i64> = sqlx::query_scalar("select max(created_at) from events")
-        .fetch_one(&mut *connection)
-        .await?;
-    let Some(latest) = latest else { return Ok(kept) };
-    let suspects: Vec<Key> = kept
-        .iter()
-        .map(|event| key(event))
-        .filter(|(second, _)| *second <= self::second(latest))
-        .collect();
-    let known = known(connection, &suspects).await?;
-    kept.retain(|event| !known.contains(&key(event)));
-    Ok(kept)
-}
-
-fn key(event: &NewEvent) -> Key {
-    (second(event.created_at), event.id)
-}
-
-/// Of several records of one sign-in the one that says most: the finer time, then the greater code, then the
-/// longer record. So it does not matter in which order they came together.
-fn each_once(events: &[NewEvent]) -> Vec<&NewEvent> {
-    let mut places: HashMap<Key, usize, RandomState> =
-        HashMap::with_capacity_and_hasher(events.len(), RandomState::default());
-    let mut kept: Vec<&NewEvent> = Vec::with_capacity(events.len());
-    let says = |event: &NewEvent| (event.created_at, event.error_code, event.record.len());
-    for event in events {
-        match places.entry(key(event)) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(kept.len());
-                kept.push(event);
-            }
-            Entry::Occupied(place) => {
-                let held = &mut kept[*place.get()];
-                if says(event) > says(held) {
-                    *held = event;
-                }
-            }
-        }
-    }
-    kept
-}
-
-/// Those of the keys that the database has.
-async fn known(
-    connection: &mut SqliteConnection,
-    keys: &[Key],
-) -> Result<HashSet<Key, RandomState>, StoreError> {
-    let mut known = HashSet::default();
-    for keys in keys.chunks(ROWS_AT_ONCE) {
-        let sql = rows_sql("with k (c, i) as (values ", 2, keys.len())
-            + ") select k.c, e.id from k cross join events e indexed by events_by_key \
-               on e.created_at >= k.c and e.created_at < k.c + 1000000 and e.id = k.i";
-        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(keys.len() == ROWS_AT_ONCE);
-        for (second, id) in keys {
-            query = query.bind(second * SECOND).bind(id.0.to_vec());
-        }
-        for row in query.fetch_all(&mut *connection).await? {
-            let id: &[u8] = row.try_get(1)?;
-            let second = second(row.try_get(0)?);
-            known.extend(EventId::from_bytes(id).map(|id| (second, id)));
-        }
-    }
-    Ok(known)
-}
-
 async fn insert(
     connection: &mut SqliteConnection,
     first_seq: i64,
-    events: &[&NewEvent],
-    numbers: &Numbers,
+    events: &[Incoming],
 ) -> Result<(), StoreError> {
+    for (seq, event) in (first_seq..).zip(events) {
+        if let Some(old) = &event.replaces {
+            replace_row(connection, old, seq).await?;
+        }
+    }
     let mut seqs = first_seq..;
     for events in events.chunks(ROWS_AT_ONCE) {
         let sql = rows_sql(
@@ -305,18 +227,17 @@ async fn insert(
             events.len(),
         );
         let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(events.len() == ROWS_AT_ONCE);
-        let text = |place: Option<u32>| place.map(|place| numbers.texts[place as usize]);
-        for event in events {
+        for Incoming { row, .. } in events {
             query = query
                 .bind(seqs.next())
-                .bind(event.created_at)
-                .bind(event.id.0.to_vec())
-                .bind(numbers.identities[event.identity as usize])
-                .bind(numbers.resources[event.resource as usize])
-                .bind(numbers.facets[event.facet as usize])
-                .bind(event.error_code)
-                .bind(text(event.address))
-                .bind(text(event.user));
+                .bind(row.created_at)
+                .bind(row.id.0.to_vec())
+                .bind(row.identity_id)
+                .bind(row.resource_id)
+                .bind(row.facet_id)
+                .bind(row.error_code)
+                .bind(row.address_id)
+                .bind(row.user_id);
         }
         query.execute(&mut *connection).await?;
     }

@@ -29,6 +29,7 @@ const STEPS: &[(i64, &str, &str)] = steps![
     23 "0023_beginning",
     31 "0031_learnt",
     41 "0041_files_known_again",
+    42 "0042_replaced",
 ];
 
 /// All steps.

@@ -9,6 +9,7 @@ mod dossier;
 mod events;
 mod history;
 mod incident_reads;
+mod joined;
 mod learnt;
 mod migrations;
 
@@ -53,6 +54,9 @@ mod sources;
 /// What is not to be told for a while.
 pub mod silences;
 
+/// Sign-ins that are known better now.
+mod replaced;
+
 /// How far stages have read.
 pub mod stages;
 
@@ -94,6 +98,7 @@ pub use names::{KnownIdentity, Names};
 pub use namesakes::namesakes;
 pub use packed::{Stretch, arrived_after, in_time_order};
 pub use reconciled::Compared;
+pub use replaced::replaced;
 pub use sources::{Head, Tally};
 
 /// Why the database could not be used.

@@ -33,9 +33,23 @@ impl Store {
             tokio::task::yield_now().await;
         }
         if deleted > 0 {
+            self.delete_replaced_before(before).await?;
             self.delete_empty_blocks().await?;
         }
         Ok(deleted)
+    }
+
+    async fn delete_replaced_before(&self, before: DateTime<Utc>) -> Result<(), StoreError> {
+        let mut writing = self.write().await?;
+        sqlx::query(
+            "delete from replaced where created_at < $1 \
+             and by_seq <= (select coalesce(min(seen_seq), 0) from rules where fingerprint <> '')",
+        )
+        .bind(micros(before))
+        .execute(&mut *writing)
+        .await?;
+        writing.commit().await?;
+        Ok(())
     }
 
     /// A block goes with the last of its events.

@@ -1,6 +1,7 @@
 //! All at once: a Graph that fails a third of its requests, records that come hours late, a clock that runs, kills
 //! and a full disk. What is stored in the end is what an import of the records gives.
 
+use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ use signinel::standin::graph::{Faults, GraphStandin, Mishap, Options, Running, S
 use signinel::store::gaps::GapState;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::fast::{Fast, Skewed};
 use crate::given::Given;
@@ -123,7 +125,7 @@ fn twins(records: &[SimulatedRecord]) -> impl Iterator<Item = (String, DateTime<
     let first = records.len() / 120 * 60 + 11;
     records.iter().skip(first).step_by(60).map(|record| {
         let mut twin: Value = serde_json::from_str(&record.json).unwrap();
-        twin["servicePrincipalName"] = json!("another-name");
+        twin["clientCredentialType"] = json!("clientSecret");
         (twin.to_string(), record.arrived_at + TimeDelta::hours(10))
     })
 }
@@ -222,6 +224,19 @@ async fn whatever_goes_wrong_while_the_clock_runs_fast_all_that_was_shown_is_sto
     let (mut is, mut should) = (world::outcome(&place).await, world::outcome(&whole).await);
     // What has ended by now is judged months apart.
     (is.incidents, should.incidents) = (Vec::new(), Vec::new());
+    let twins: BTreeSet<Uuid> = tenants
+        .iter()
+        .flat_map(|tenant| twins(&tenant.records))
+        .map(|(twin, _)| {
+            serde_json::from_str::<Value>(&twin).unwrap()["id"].as_str().unwrap().parse().unwrap()
+        })
+        .collect();
+    // Of records that contradict each other any may be the one that is shown.
+    for (_, id, record) in is.events.iter_mut().chain(&mut should.events) {
+        if twins.contains(&Uuid::from_slice(id).unwrap()) {
+            record.clear();
+        }
+    }
     assert!(is == should, "{}", world::difference(&is, &should));
     place.run("doctor --offline").says(0, &["every record read is accounted for"]);
 }

@@ -2,6 +2,7 @@
 //! told of is the same, byte for byte.
 
 use chrono::{TimeDelta, Timelike};
+use serde_json::{Value, json};
 use signinel::clock::{Clock, SystemClock};
 use signinel::simulate::{Scenarios, Settings, SimulatedRecord, Simulation};
 
@@ -90,6 +91,86 @@ async fn whatever_the_order_the_parts_and_the_repeats_the_same_is_found_and_told
         assert_eq!(other, None, "{what}: not found in order");
         assert_eq!(told.findings.len(), expected.findings.len(), "{what}");
         assert_eq!(differs(&told.incidents, &expected.incidents), None, "{what}");
+        assert!(told == expected, "{what}");
+    }
+}
+
+/// A record of the same sign-in that lacks something, or says something else.
+fn other_record(record: &SimulatedRecord, kind: usize) -> String {
+    let mut other: Value = serde_json::from_str(&record.json).unwrap();
+    let fields = other.as_object_mut().unwrap();
+    let lacks: &[&str] = match kind {
+        0 => &["servicePrincipalCredentialKeyId", "resourceDisplayName", "clientCredentialType"],
+        1 => &["servicePrincipalId", "managedServiceIdentity"],
+        2 => &["resourceId", "ipAddress", "location"],
+        _ => &[],
+    };
+    fields.retain(|key, _| !lacks.contains(&key.as_str()));
+    match kind {
+        3 => {
+            fields.insert("clientCredentialType".to_owned(), json!("clientSecret"));
+        }
+        4 => {
+            let at = record.created_at.with_nanosecond(0).unwrap();
+            fields.insert("createdDateTime".to_owned(), json!(at.to_rfc3339()));
+        }
+        5 => {
+            fields.insert("status".to_owned(), json!({"errorCode": 0}));
+        }
+        6 => {
+            fields.insert("status".to_owned(), json!({"errorCode": 7_000_215}));
+        }
+        _ => {}
+    }
+    other.to_string()
+}
+
+#[tokio::test]
+async fn of_records_of_one_sign_in_that_differ_it_does_not_matter_which_comes_first() {
+    let end = SystemClock.now().with_second(0).unwrap().with_nanosecond(0).unwrap();
+    let settings = Settings {
+        days: 4,
+        identities: 6,
+        seed: 5,
+        end: end - TimeDelta::minutes(1),
+        scenarios: Scenarios::All,
+        intensity: 0.4,
+    };
+    let records: Vec<SimulatedRecord> = Simulation::new(&settings).records().collect();
+    // Every ninth sign-in has two records, and what each lacks or says is another thing each time.
+    let others: Vec<SimulatedRecord> = records
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| place % 9 == 4)
+        .map(|(place, record)| SimulatedRecord {
+            json: other_record(record, place / 9 % 7),
+            ..record.clone()
+        })
+        .collect();
+    let whole: Vec<&SimulatedRecord> = records.iter().chain(&others).collect();
+    let expected = told(std::slice::from_ref(&whole)).await;
+    assert!(expected.findings.len() > 20, "{} findings show little", expected.findings.len());
+    let alone = told(&[records.iter().collect()]).await;
+    assert!(alone != expected, "the other records make no difference");
+
+    let mut dice = Dice(11);
+    let mut shuffled = whole.clone();
+    dice.shuffle(&mut shuffled);
+    let parts: Vec<Vec<_>> = shuffled.chunks(shuffled.len() / 3 + 1).map(<[_]>::to_vec).collect();
+    let usual: Vec<_> = records.iter().collect();
+    let others: Vec<_> = others.iter().collect();
+    for (what, files) in [
+        ("the others last", vec![usual.clone(), others.clone()]),
+        ("the others first", vec![others, usual]),
+        ("shuffled, in parts", parts),
+    ] {
+        let told = told(&files).await;
+        let other = told.findings.iter().find(|finding| !expected.findings.contains(finding));
+        assert_eq!(other, None, "{what}: not found at once");
+        let other = expected.findings.iter().find(|finding| !told.findings.contains(finding));
+        assert_eq!(other, None, "{what}: only found at once");
+        let differs = told.incidents.lines().zip(expected.incidents.lines()).find(|(a, b)| a != b);
+        assert_eq!(differs, None, "{what}");
         assert!(told == expected, "{what}");
     }
 }

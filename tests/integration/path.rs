@@ -172,11 +172,11 @@ async fn records_past_their_age_go_and_incidents_stay() {
         .collect();
     place.write("old.json", json!({"value": records}).to_string());
     place.write("new.json", crate::program::spike());
-    place.run("import old.json new.json").says(0, &[]);
-    let listed = world::incidents(&place);
     let graph = world::graph(&[], Options::default(), |_, _| None);
     let polling = world::polling(&graph, "[retention]\nkeep_events_for = \"30d\"\n");
     place.write("signinel.toml", polling);
+    place.run("import old.json new.json").says(0, &[]);
+    let listed = world::incidents(&place);
     run_once(&place, &graph).says(0, &[]);
     let outcome = world::outcome(&place).await;
     assert_eq!(outcome.events.len(), 12, "only what is younger than 30 days stays");
@@ -309,16 +309,24 @@ async fn a_record_from_the_future_ends_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_records_with_one_id_and_time_the_first_stays() {
-    let place = Place::new();
+async fn of_two_records_of_one_sign_in_each_gives_what_the_other_lacks_and_both_are_kept() {
     let at = SystemClock.now() - TimeDelta::hours(1);
-    let first = record("func-orders-prod", 1, at, 0).to_string();
-    place.write("one.json", &first);
-    place.write("other.json", record("func-of-another-name", 1, at, 700_016).to_string());
-    place.run("import one.json").says(0, &["1 stored"]);
-    place.run("import other.json").says(0, &["0 stored", "1 known already"]);
-    let shown = place.run("events show 00000000-0000-4000-8000-000000000001 --raw");
-    assert_eq!(shown.out, first);
+    let mut good = record("func-orders-prod", 1, at, 0);
+    good["clientCredentialType"] = json!("clientSecret");
+    let good = good.to_string();
+    let refused = record("func-orders-prod", 1, at, 700_016).to_string();
+    for (first, last) in [(&good, &refused), (&refused, &good)] {
+        let place = Place::new();
+        place.write("first.json", first);
+        place.write("last.json", last);
+        place.run("import first.json").says(0, &["1 stored"]);
+        place.run("import last.json").says(0, &["1 stored", "0 known already"]);
+        place.run("import last.json").says(0, &["0 stored", "1 known already"]);
+        let shown = place.json("events show 00000000-0000-4000-8000-000000000001");
+        let codes = [&shown["error_code"], &shown["earlier"][0]["error_code"]];
+        assert!(codes.contains(&&json!(0)) && codes.contains(&&json!(700_016)), "{shown}");
+        place.run("doctor --offline").says(0, &["every record read is accounted for"]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -345,9 +353,15 @@ async fn one_sign_in_counts_once_however_many_digits_its_time_has() {
         let place = Place::new();
         for (number, line) in lines.iter().enumerate() {
             place.write(&format!("{number}.ndjson"), line);
-            let said = if number == 0 { "1 stored" } else { "1 known already" };
+            // In the order of their digits; one that has more says more.
+            let digits = |place: usize| times[place].len();
+            let most = order[..number].iter().map(|place| digits(*place)).max();
+            let said =
+                if most < Some(digits(order[number])) { "1 stored" } else { "1 known already" };
             place.run(&format!("import {number}.ndjson")).says(0, &[said]);
         }
+        let shown = place.run("events show 00000000-0000-4000-8000-000000000001 --raw");
+        assert!(shown.out.contains(finest), "{}", shown.out);
     }
     // The second before and the second after are others.
     let place = Place::new();

@@ -1,0 +1,126 @@
+//! What changes a group: events that came, and events that left it since a later record said more of them.
+
+use std::collections::BTreeMap;
+
+use super::lineage::{as_own, teaches};
+use super::meanings::Meaning;
+use super::stage::Detector;
+use super::touched::Touch;
+use crate::store::findings::Key;
+use crate::store::{EventRow, StoreError, Writing, replaced};
+
+/// Events that a group had and has no longer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left {
+    first: Key,
+    last: Key,
+    count: usize,
+    identity_id: i64,
+}
+
+impl Left {
+    fn add(&mut self, key: Key) {
+        self.first = self.first.min(key);
+        self.last = self.last.max(key);
+        self.count += 1;
+    }
+}
+
+/// From where to where a group is changed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GroupChange {
+    pub(super) first: Key,
+    pub(super) last: Key,
+    pub(super) came: usize,
+    pub(super) left: usize,
+    /// Of one of its events.
+    pub(super) identity_id: i64,
+}
+
+impl GroupChange {
+    /// `events` are those that came, in the order of time.
+    pub(super) fn of(rows: &[EventRow], events: &[Touch], left: Option<Left>) -> Option<Self> {
+        let came = events.first().zip(events.last()).map(|(first, last)| Self {
+            first: first.row(rows).key(),
+            last: last.row(rows).key(),
+            came: events.len(),
+            left: 0,
+            identity_id: first.row(rows).identity_id,
+        });
+        let left = left.map(|left| Self {
+            first: left.first,
+            last: left.last,
+            came: 0,
+            left: left.count,
+            identity_id: left.identity_id,
+        });
+        match (came, left) {
+            (Some(came), Some(left)) => Some(Self {
+                first: came.first.min(left.first),
+                last: came.last.max(left.last),
+                left: left.left,
+                ..came
+            }),
+            (came, left) => came.or(left),
+        }
+    }
+}
+
+impl Detector {
+    /// What left which groups by the events of a chunk that ends here. Folds that have not begun are left out: they
+    /// will find the events as they are.
+    pub(super) async fn left(
+        &mut self,
+        writing: &mut Writing,
+        last_seq: i64,
+    ) -> Result<BTreeMap<(usize, i64), Left>, StoreError> {
+        let seen = self.rules.iter().map(|rule| rule.seen_seq).min().unwrap_or(last_seq);
+        let (rows, by): (Vec<EventRow>, Vec<i64>) =
+            replaced(writing, seen, last_seq).await?.into_iter().unzip();
+        let mut left = BTreeMap::new();
+        if rows.is_empty() {
+            return Ok(left);
+        }
+        self.names.load(writing, &rows).await?;
+        self.lineages.load(writing, &rows).await?;
+        let of_names = rows.iter().flat_map(|row| self.lineages.of(row.identity_id));
+        let of_names: Vec<i64> = of_names.copied().collect();
+        self.names.load_identities(writing, &of_names).await?;
+        let mut touched: Vec<(u32, Key, i64)> = Vec::new();
+        for (row, by) in rows.iter().zip(by) {
+            self.had(row, by, &mut touched);
+        }
+        self.meanings.settle(&mut self.groups, writing).await?;
+        for (pair, key, identity_id) in touched {
+            let Some(pair) = self.meanings.pair(pair) else { continue };
+            left.entry(pair)
+                .or_insert(Left { first: key, last: key, count: 0, identity_id })
+                .add(key);
+        }
+        let pairs = left.keys().map(|pair| (*pair, Vec::new())).collect();
+        self.load_tails(writing, &pairs).await?;
+        Ok(left)
+    }
+
+    /// Adds the groups that had an event, by its own identity and by others of its name, and that have not heard yet
+    /// that it is gone.
+    fn had(&mut self, row: &EventRow, by_seq: i64, touched: &mut Vec<(u32, Key, i64)>) {
+        let Self { meanings, matcher, names, groups, rules, lineages, .. } = self;
+        let inherits: Vec<bool> = matcher.rules.iter().map(|rule| rule.inherits).collect();
+        let is_told = |meaning: &Meaning, is_own: bool| {
+            let rule = meaning.rule as usize;
+            let seen_seq = rules[rule].seen_seq;
+            (is_own || inherits[rule] && teaches(meaning.role))
+                && row.seq <= seen_seq
+                && by_seq > seen_seq
+        };
+        let heirs = lineages.of(row.identity_id).iter().copied();
+        let heirs = heirs.filter(|id| *id != row.identity_id);
+        for identity in std::iter::once(row.identity_id).chain(heirs) {
+            let as_its_own = as_own(row, identity);
+            let meanings = meanings.of((&mut *matcher, &*names), groups, &as_its_own);
+            let told = meanings.iter().filter(|it| is_told(it, identity == row.identity_id));
+            touched.extend(told.map(|meaning| (meaning.pair, row.key(), row.identity_id)));
+        }
+    }
+}
