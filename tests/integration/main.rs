@@ -45,6 +45,7 @@ mod given;
 /// The Graph source against a Graph on loopback.
 mod graph;
 /// Files that would fill the memory or the disk, or that change while they are read.
+mod grown;
 mod hostile;
 /// An evaluator that looks at the whole history at once.
 mod oracle;
