@@ -134,7 +134,7 @@ async fn of_records_of_one_sign_in_that_differ_it_does_not_matter_which_comes_fi
         seed: 5,
         end: end - TimeDelta::minutes(1),
         scenarios: Scenarios::All,
-        intensity: 0.4,
+        intensity: 0.2,
     };
     let records: Vec<SimulatedRecord> = Simulation::new(&settings).records().collect();
     // Every ninth sign-in has two records, and what each lacks or says is another thing each time.
@@ -157,12 +157,19 @@ async fn of_records_of_one_sign_in_that_differ_it_does_not_matter_which_comes_fi
     let mut shuffled = whole.clone();
     dice.shuffle(&mut shuffled);
     let parts: Vec<Vec<_>> = shuffled.chunks(shuffled.len() / 3 + 1).map(<[_]>::to_vec).collect();
+    let mut days: Vec<Vec<&SimulatedRecord>> = Vec::new();
+    for record in &whole {
+        let day = usize::try_from((settings.end - record.created_at).num_days()).unwrap();
+        days.resize_with(days.len().max(day + 1), Vec::new);
+        days[day].push(record);
+    }
     let usual: Vec<_> = records.iter().collect();
     let others: Vec<_> = others.iter().collect();
     for (what, files) in [
         ("the others last", vec![usual.clone(), others.clone()]),
         ("the others first", vec![others, usual]),
         ("shuffled, in parts", parts),
+        ("day by day, the latest first", days),
     ] {
         let told = told(&files).await;
         let other = told.findings.iter().find(|finding| !expected.findings.contains(finding));
