@@ -13,7 +13,7 @@ use crate::program::Place;
 use crate::world;
 
 /// Long enough for any machine; what is waited for takes a moment.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 fn follow(place: &Place) -> Child {
     place
