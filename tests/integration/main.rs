@@ -12,6 +12,8 @@ mod azurite;
 mod backtest;
 /// A copy of the database is whole, whatever is written meanwhile.
 mod backup;
+/// What went by is read oldest first.
+mod catching_up;
 /// One cause, one incident.
 mod causes;
 /// Rules that count what others find.
