@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 #![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
+/// What each source gave is counted, shown, and adds up.
+mod accounts;
 /// The house holds the order that `src/lib.rs` shows.
 mod architecture;
 /// The arrangements in which records stand in files.
