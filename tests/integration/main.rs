@@ -14,6 +14,8 @@ mod azurite;
 mod backtest;
 /// A copy of the database is whole, whatever is written meanwhile.
 mod backup;
+/// That a source is not read is told.
+mod blind;
 /// What went by is read oldest first.
 mod catching_up;
 /// One cause, one incident.
