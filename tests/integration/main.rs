@@ -52,6 +52,8 @@ mod given;
 mod graph;
 /// Files that would fill the memory or the disk, or that change while they are read.
 mod hostile;
+/// Each thing that can go wrong, alone.
+mod mishaps;
 /// A source that is told to refuse, and a clock that tests move.
 mod moody;
 /// An evaluator that looks at the whole history at once.
