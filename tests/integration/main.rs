@@ -83,6 +83,8 @@ mod silences;
 mod storage;
 /// What is told arrives: at a real mail server, and at the reference verifier of Standard Webhooks.
 mod told;
+/// Sign-ins of people.
+mod users;
 /// A simulated tenant, and what of a database may not depend on how its records came.
 mod world;
 /// Whatever is wrong is told in a sentence, with the exit code that fits.
