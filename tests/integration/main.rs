@@ -4,6 +4,8 @@
 
 /// What each source gave is counted, shown, and adds up.
 mod accounts;
+/// What an application may send, whoever sends it.
+mod allowance;
 /// The house holds the order that `src/lib.rs` shows.
 mod architecture;
 /// The arrangements in which records stand in files.
