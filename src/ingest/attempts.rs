@@ -27,8 +27,10 @@ const GRACE: Duration = Duration::from_secs(4);
 pub(super) struct Attempts<'a> {
     poll: &'a Poll<'a>,
     /// Requests not yet counted in the database, and those of them that gave nothing.
-    pub(super) requests: u64,
-    pub(super) failed_requests: u64,
+    requests: u64,
+    failed_requests: u64,
+    /// Whether what was asked last gave nothing, so that the next request is another try.
+    is_retry: bool,
 }
 
 /// What to do after a failure.
@@ -43,8 +45,13 @@ pub(super) enum Rested {
 }
 
 impl<'a> Attempts<'a> {
-    pub(super) fn of(poll: &'a Poll<'a>) -> Self {
-        Self { poll, requests: 0, failed_requests: 0 }
+    pub(super) fn of(poll: &'a Poll<'a>, head: &Head) -> Self {
+        Self { poll, requests: 0, failed_requests: 0, is_retry: head.failures > 0 }
+    }
+
+    /// The requests that were not yet counted in the database, to be counted there now.
+    pub(super) fn taken(&mut self) -> (u64, u64) {
+        (std::mem::take(&mut self.requests), std::mem::take(&mut self.failed_requests))
     }
 
     /// The answer to one request, counted; `None` when the program is to stop.
@@ -60,11 +67,15 @@ impl<'a> Attempts<'a> {
         self.requests += 1;
         let labels = [("source", source.name().to_owned()), ("head", head.to_owned())];
         metrics::counter!("signinel_requests_total", &labels).increment(1);
+        if self.is_retry {
+            metrics::counter!("signinel_retries_total", &labels).increment(1);
+        }
         let answered = tokio::select! {
             answered = ask => answered,
             () = given_up(stop) => return None,
         };
-        if answered.is_err() {
+        self.is_retry = answered.is_err();
+        if self.is_retry {
             self.failed_requests += 1;
             metrics::counter!("signinel_requests_failed_total", &labels).increment(1);
         }
@@ -134,9 +145,8 @@ impl<'a> Attempts<'a> {
         let until = now + delta(self.wait(&head.name, error, failures).max(patience));
         let sentence = error.to_string();
         let failed = Head { failures, next_attempt_at: Some(until), ..head.clone() };
-        let spent = (self.requests, self.failed_requests);
+        let spent = self.taken();
         store.head_failed((source.name(), source.kind()), &failed, &sentence, spent, now).await?;
-        (self.requests, self.failed_requests) = (0, 0);
         Ok(HeadRead::Failed { sentence, is_permanent: error.is_permanent(), until })
     }
 
@@ -144,9 +154,7 @@ impl<'a> Attempts<'a> {
     pub(super) async fn count(&mut self, head: &str) -> Result<(), StoreError> {
         let Poll { store, source, .. } = *self.poll;
         if self.requests > 0 {
-            let spent = (self.requests, self.failed_requests);
-            store.spent((source.name(), source.kind()), head, spent).await?;
-            (self.requests, self.failed_requests) = (0, 0);
+            store.spent((source.name(), source.kind()), head, self.taken()).await?;
         }
         Ok(())
     }

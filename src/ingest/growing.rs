@@ -49,7 +49,8 @@ pub(super) struct Growth<'a> {
 
 impl<'a> Growth<'a> {
     pub(super) fn of(poll: &'a Poll<'a>, files: &'a dyn GrowingFiles, head: Head) -> Self {
-        Self { poll, files, head, tally: Tally::default(), attempts: Attempts::of(poll) }
+        let attempts = Attempts::of(poll, &head);
+        Self { poll, files, head, tally: Tally::default(), attempts }
     }
 
     /// Reads all files that hold records since `from` and grew since they were last read, oldest first.
@@ -92,7 +93,7 @@ impl<'a> Growth<'a> {
     }
 
     /// All files were read: the head moves, and the ledger says so.
-    async fn done(&self, from: DateTime<Utc>) -> Result<HeadRead, StoreError> {
+    async fn done(&mut self, from: DateTime<Utc>) -> Result<HeadRead, StoreError> {
         let Poll { store, source, now, .. } = *self.poll;
         let done = WindowDone {
             head: Head {
@@ -107,11 +108,12 @@ impl<'a> Growth<'a> {
             ages: source.plan().sweeps.clone(),
             tally: self.tally,
         };
+        let (requests, failed_requests) = self.attempts.taken();
         let reading = Reading {
             head: &self.head.name,
             measured_from: None,
-            requests: self.attempts.requests,
-            failed_requests: self.attempts.failed_requests,
+            requests,
+            failed_requests,
             done: Some(&done),
         };
         // The hour that `from` lies in is still looked at.

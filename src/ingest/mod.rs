@@ -14,6 +14,7 @@ mod walk;
 mod attempts;
 mod ends;
 mod growing;
+mod length;
 mod settled;
 mod unwrap;
 

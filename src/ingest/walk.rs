@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::attempts::{Attempts, Rested};
+use super::length::{Length, SHORTEST_WINDOW};
 use super::poll::{HeadRead, Poll, before, delta};
 use super::{Provenance, fetched};
 use crate::model::Interval;
@@ -14,9 +15,6 @@ use crate::store::{Head, Learnt, Reading, ReadingKind, StoreError, Tally, Window
 
 /// Pages of one window after which something must be wrong.
 const PAGES_AT_MOST: usize = 100_000;
-
-/// A window is not halved below this.
-const SHORTEST_WINDOW: TimeDelta = TimeDelta::minutes(15);
 
 /// How far back a source reaches is found out to within this.
 const MARGIN: TimeDelta = TimeDelta::minutes(15);
@@ -35,6 +33,7 @@ pub(super) struct Walk<'a> {
     tally: Tally,
     pub(super) attempts: Attempts<'a>,
     pub(super) learnt: Learnt,
+    length: Length,
 }
 
 /// How asking ended, where the database did its part.
@@ -62,9 +61,10 @@ impl<'a> Walk<'a> {
             pages,
             kind: if was_there { ReadingKind::Head } else { ReadingKind::CatchUp },
             measured_from: None,
+            attempts: Attempts::of(poll, &head),
             head,
             tally: Tally::default(),
-            attempts: Attempts::of(poll),
+            length: Length::of(poll.source.plan().window, learnt.window),
             learnt,
         };
         if was_there {
@@ -92,6 +92,7 @@ impl<'a> Walk<'a> {
             }
         };
         self.attempts.count(&self.head.name).await?;
+        self.learnt.window = self.length.learnt();
         if self.learnt != known {
             let of = (source.name(), source.kind());
             store.set_learnt(of, &self.head.name, &self.learnt).await?;
@@ -105,11 +106,11 @@ impl<'a> Walk<'a> {
     pub(super) async fn windows(&mut self, over: Interval) -> Result<Read<()>, StoreError> {
         let (mut from, mut failures) = (over.from, 0);
         while from < over.to {
-            let window = Interval { from, to: (from + self.length()).min(over.to) };
+            let window = Interval { from, to: (from + self.length.next()).min(over.to) };
             failures += 1;
             let error = match self.window(window, over.to).await? {
                 Read::Done(()) => {
-                    self.lengthen(window);
+                    self.length.lengthen(window);
                     self.tell(over, window);
                     (from, failures) = (window.to, 0);
                     continue;
@@ -126,12 +127,12 @@ impl<'a> Walk<'a> {
                 }
                 Read::Anew(error) => error,
                 Read::Failed(error) => {
-                    self.shorten(window, &error);
+                    self.length.shorten(window, &error);
                     return Ok(Read::Failed(error));
                 }
                 Read::Stopped => return Ok(Read::Stopped),
             };
-            self.shorten(window, &error);
+            self.length.shorten(window, &error);
             match self.rest(&error, failures).await? {
                 Rested::Again => {}
                 Rested::Enough => return Ok(Read::Failed(error)),
@@ -139,28 +140,6 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(Read::Done(()))
-    }
-
-    /// How long a window may be that is asked for next.
-    fn length(&self) -> TimeDelta {
-        let longest = self.poll.source.plan().window;
-        delta(self.learnt.window.map_or(longest, |learnt| learnt.min(longest)))
-    }
-
-    fn shorten(&mut self, window: Interval, error: &FetchError) {
-        let length = window.to - window.from;
-        if length > SHORTEST_WINDOW && !error.is_permanent() {
-            self.learnt.window = (length / 2).max(SHORTEST_WINDOW).to_std().ok();
-        }
-    }
-
-    /// After a window as long as one may be, the next may be longer.
-    fn lengthen(&mut self, window: Interval) {
-        let length = window.to - window.from;
-        if self.learnt.window.is_some() && length >= self.length() {
-            let doubled = (length * 2).to_std().ok();
-            self.learnt.window = doubled.filter(|it| *it < self.poll.source.plan().window);
-        }
     }
 
     /// Says how far it came, where there is a way to go.
@@ -353,16 +332,18 @@ impl<'a> Walk<'a> {
         let from =
             Provenance { origin: &origin, tenant_id: source.tenant_id(), keep: source.plan().keep };
         let page = fetched(cut_page(body), &from);
+        // They are counted in the row of the head, which the end of its first window makes.
+        let has_row = is_last || self.head.last_read_at.is_some() || self.head.failures > 0;
+        let (requests, failed_requests) = if has_row { self.attempts.taken() } else { (0, 0) };
         let reading = Reading {
             head: &self.head.name,
             measured_from: self.measured_from,
-            requests: self.attempts.requests,
-            failed_requests: self.attempts.failed_requests,
+            requests,
+            failed_requests,
             done: is_last.then_some(done),
         };
         let of = (source.name(), source.kind());
         let tally = store.add(of, page, Some(&reading), clock.now()).await?;
-        (self.attempts.requests, self.attempts.failed_requests) = (0, 0);
         self.tally += tally;
         Ok(tally)
     }

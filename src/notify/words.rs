@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::message::Message;
 use crate::diagnose::phrase::{count, span, time};
-use crate::model::{IncidentState, ResolvedBy, Severity, TellReason};
+use crate::model::{COVERAGE, IncidentState, ResolvedBy, Severity, TellReason};
 
 /// The first line: what happened, to whom, since when.
 #[must_use]
@@ -69,6 +69,11 @@ fn ending(message: &Message) -> String {
         );
     }
     match incident.resolved_by {
+        // It says when the source was read again, and what of it is lost.
+        Some(ResolvedBy::Recovered) if incident.categories.iter().any(|it| it == COVERAGE) => {
+            let why = incident.resolved_why.as_deref().unwrap_or("read again");
+            format!("Over: {title}. {}: {why}.", lasted(to))
+        }
         Some(ResolvedBy::Recovered) => {
             format!("Over: {title}. {}, when a token was given again.", lasted(to))
         }

@@ -67,6 +67,17 @@ impl Default for Options {
     }
 }
 
+/// A window of sign-ins that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    pub kind: String,
+    /// Half-open.
+    pub from: DateTime<Utc>,
+    pub to: DateTime<Utc>,
+    /// Whether it was found too long.
+    pub is_refused: bool,
+}
+
 /// Why the stand-in does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StandinError {
@@ -101,6 +112,8 @@ pub(super) struct Shared {
     pub(super) hasty: AtomicUsize,
     /// The mishaps that showed.
     pub(super) befallen: Mutex<BTreeMap<Mishap, usize>>,
+    /// Windows whose first page was asked for, in order.
+    wanted: Mutex<Vec<Wanted>>,
     /// The `$skiptoken` of the page before, by that of the page.
     before: Mutex<BTreeMap<String, String>>,
 }
@@ -129,6 +142,7 @@ impl GraphStandin {
             rests: Mutex::default(),
             hasty: AtomicUsize::new(0),
             befallen: Mutex::default(),
+            wanted: Mutex::default(),
             before: Mutex::default(),
         });
         let router = Router::new()
@@ -205,6 +219,12 @@ impl Running {
         locked(&self.shared.befallen).values().sum()
     }
 
+    /// Windows whose first page was asked for by somebody who was let in, in order.
+    #[must_use]
+    pub fn wanted(&self) -> Vec<Wanted> {
+        locked(&self.shared.wanted).clone()
+    }
+
     /// How many of each kind.
     #[must_use]
     pub fn befallen(&self) -> BTreeMap<Mishap, usize> {
@@ -226,9 +246,14 @@ async fn sign_ins(
     extract::Query(options): Asked,
     headers: HeaderMap,
 ) -> Response {
-    let kind = Query::parse(&options).map_or_else(|_| String::new(), |query| query.kind);
+    let query = Query::parse(&options);
+    let kind = query.as_ref().map_or_else(|_| String::new(), |query| query.kind.clone());
     if let Some(refusal) = shared.let_in(&headers, &kind) {
         return refusal;
+    }
+    if query.is_ok_and(|query| shared.tires_of(query)) {
+        let message = "The request took too long.";
+        return shared.refusal(StatusCode::GATEWAY_TIMEOUT, "GatewayTimeout", message);
     }
     if shared.options.hangs == Some(&*kind) {
         shared.options.clock.sleep(PAUSE).await;
@@ -280,6 +305,19 @@ pub(super) async fn unknown_path(extract::State(shared): Shares) -> Response {
 }
 
 impl Shared {
+    /// Whether a window is too long; those that begin here are kept.
+    fn tires_of(&self, query: Query) -> bool {
+        let Query { from, to, kind, start, .. } = query;
+        let now = self.options.clock.now();
+        let is_too_long =
+            |(most, until): (TimeDelta, DateTime<Utc>)| now < until && to - from > most;
+        let is_refused = self.options.faults.tires.is_some_and(is_too_long);
+        if start.is_none() {
+            locked(&self.wanted).push(Wanted { kind, from, to, is_refused });
+        }
+        is_refused
+    }
+
     /// The body of a page; the error is a sentence in Graph's manner.
     fn page(
         &self,

@@ -6,13 +6,15 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::clock::Clock;
 
-/// How often each mishap comes, as a probability of each request. Together they are at most 1.
+/// How often each mishap comes, as a probability of each request. Together they are at most 1. What befalls long
+/// windows befalls all of them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
     /// 429 with a Retry-After.
@@ -49,6 +51,8 @@ pub struct Faults {
     pub wrong: f64,
     /// A page whose `nextLink` leads to the page before it, from the third page on.
     pub looped_back: f64,
+    /// 504 until a time, to windows longer than this.
+    pub tires: Option<(TimeDelta, DateTime<Utc>)>,
 }
 
 impl Faults {

@@ -1,178 +1,17 @@
 //! What was read, what was not, and that late records are found: with a clock that runs fast, against a
 //! Graph that shows records when they have arrived.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::json;
-use signinel::clock::{Clock, FixedClock};
-use signinel::config::Section;
-use signinel::incidents;
-use signinel::ingest::poll::{HeadRead, Poll, Polled};
+use signinel::clock::Clock;
+use signinel::ingest::poll::{HeadRead, Polled};
 use signinel::model::IncidentState;
-use signinel::sources::graph::{Graph, Settings};
-use signinel::sources::{Access, Ask, Counts, FetchError, Page, Pages, Plan, Source};
-use signinel::standin::graph::{Faults, GraphStandin, Options, Running, Shown};
-use signinel::store::Store;
+use signinel::sources::FetchError;
+use signinel::standin::graph::{Faults, Options};
 use signinel::store::gaps::GapState;
-use tokio_util::sync::CancellationToken;
 
-use crate::given::Given;
-
-const HEAD: &str = "managedIdentity";
-
-/// A Graph that can be told to refuse.
-struct Moody {
-    graph: Graph,
-    refusal: Mutex<Option<FetchError>>,
-    /// A refusal takes so long.
-    slow: Mutex<TimeDelta>,
-    clock: Arc<FixedClock>,
-}
-
-#[async_trait]
-impl Source for Moody {
-    fn name(&self) -> &str {
-        self.graph.name()
-    }
-    fn kind(&self) -> &'static str {
-        self.graph.kind()
-    }
-    fn tenant_id(&self) -> &str {
-        self.graph.tenant_id()
-    }
-    fn plan(&self) -> &Plan {
-        self.graph.plan()
-    }
-    fn access(&self) -> Access<'_> {
-        Access::Pages(self)
-    }
-    async fn counted(&self, head: &str, ask: &Ask) -> Result<Option<Counts>, FetchError> {
-        self.graph.counted(head, ask).await
-    }
-    async fn check(&self, now: DateTime<Utc>) -> Result<String, FetchError> {
-        self.graph.check(now).await
-    }
-}
-
-#[async_trait]
-impl Pages for Moody {
-    async fn fetch(&self, head: &str, ask: &Ask) -> Result<Page, FetchError> {
-        let refusal = self.refusal.lock().unwrap().clone();
-        match refusal {
-            Some(refusal) => {
-                self.clock.advance(*self.slow.lock().unwrap());
-                Err(refusal)
-            }
-            None => self.graph.fetch(head, ask).await,
-        }
-    }
-}
-
-struct World {
-    store: Store,
-    source: Moody,
-    clock: Arc<FixedClock>,
-    graph: Running,
-    _folder: tempfile::TempDir,
-}
-
-fn midnight() -> DateTime<Utc> {
-    "2026-03-02T00:00:00Z".parse().unwrap()
-}
-
-impl World {
-    /// Each test has a tenant of its own, so that none shares a budget.
-    async fn new(tenant: &str, records: Vec<Shown>, faults: Faults, more: &str) -> Self {
-        let options = Options { faults, counts: true, ..Options::default() };
-        Self::with(tenant, records, options, more).await
-    }
-
-    async fn with(tenant: &str, records: Vec<Shown>, options: Options, more: &str) -> Self {
-        let clock = Arc::new(FixedClock::at(midnight()));
-        let options = Options { clock: clock.clone() as Arc<dyn Clock>, ..options };
-        let graph = GraphStandin::start(records, options).unwrap();
-        let text = format!(
-            "tenant_id = \"{tenant}\"\nendpoint = \"{}\"\nsign_in_types = [\"{HEAD}\"]\nrequests_per_10s = 10000\npage_size = 50\n{more}\n",
-            graph.endpoint()
-        );
-        let defaults = [("retry_wait", "1ms"), ("backfill", "1d")];
-        let missing = defaults.into_iter().filter(|(key, _)| !more.contains(key));
-        let missing = missing.map(|(key, value)| format!("{key} = \"{value}\"\n"));
-        let text = missing.fold(text, |text, line| text + &line);
-        let section = Section::of("source", "graph", "contoso", text.parse().unwrap());
-        let credential = Arc::new(Given(graph.token().to_owned()));
-        let settings = Settings::read(&section).unwrap();
-        let inner = Graph::with_credential(settings, credential, clock.clone()).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("test.db");
-        Self {
-            store: Store::open(&format!("sqlite://{}", file.display())).await.unwrap(),
-            source: Moody {
-                graph: inner,
-                refusal: Mutex::default(),
-                slow: Mutex::new(TimeDelta::zero()),
-                clock: clock.clone(),
-            },
-            clock,
-            graph,
-            _folder: folder,
-        }
-    }
-
-    /// One walk over the heads that are due, and over what is to be said of coverage.
-    async fn pass(&self) -> Polled {
-        let now = self.clock.now();
-        let poll = Poll {
-            store: &self.store,
-            source: &self.source,
-            now,
-            clock: &*self.clock,
-            is_eager: false,
-            stop: &CancellationToken::new(),
-            on_page: &|_, _, _, _| (),
-        };
-        let polled = poll.run().await.unwrap();
-        incidents::watch(&self.store, now).await.unwrap();
-        polled
-    }
-
-    async fn pass_until(&self, until: DateTime<Utc>, step: TimeDelta) {
-        while self.clock.now() < until {
-            self.clock.advance(step);
-            self.pass().await;
-        }
-    }
-
-    fn refuse(&self, sentence: Option<&str>) {
-        *self.source.refusal.lock().unwrap() =
-            sentence.map(|sentence| FetchError::Permanent { sentence: sentence.to_owned() });
-    }
-
-    async fn stored(&self) -> u64 {
-        self.store.tallies().await.unwrap().iter().map(|(_, tally)| tally.stored).sum()
-    }
-}
-
-/// A record each so many minutes, from a day before midnight on, that shows after its delay.
-fn records(count: i64, every: i64, late_minutes: impl Fn(i64) -> i64) -> Vec<Shown> {
-    (0..count)
-        .map(|place| {
-            let at = midnight() - TimeDelta::days(1) + TimeDelta::minutes(place * every);
-            let record = json!({
-                "id": format!("00000000-0000-4000-8000-{place:012}"),
-                "createdDateTime": at.to_rfc3339(),
-                "signInEventTypes": [HEAD],
-                "servicePrincipalId": "2f6c1f8e-58c4-4d3b-9a55-3b0a6f3f2a10",
-                "resourceId": "cfa8b339-82a2-471a-a3c9-0fc0be7a4093",
-                "status": {"errorCode": 0},
-            });
-            Shown::from(record).late(at + TimeDelta::minutes(late_minutes(place)))
-        })
-        .collect()
-}
+use crate::moody::{HEAD, World, midnight, records, records_of};
 
 #[tokio::test]
 async fn records_that_come_hours_late_are_found_and_how_late_is_known() {
@@ -230,7 +69,7 @@ async fn a_day_of_refusals_is_an_incident_that_ends_when_it_was_read_again() {
     let world = World::new(tenant, records(72, 60, |_| 2), Faults::default(), "").await;
     world.pass().await;
     let left_at = world.clock.now();
-    world.refuse(Some("the application lacks `AuditLog.Read.All`: grant it"));
+    world.refuse("the application lacks `AuditLog.Read.All`: grant it");
     world.pass_until(left_at + TimeDelta::minutes(25), TimeDelta::minutes(5)).await;
     assert!(world.store.incidents().await.unwrap().is_empty(), "it is not stale yet");
     world.pass_until(left_at + TimeDelta::hours(24), TimeDelta::minutes(20)).await;
@@ -242,7 +81,7 @@ async fn a_day_of_refusals_is_an_incident_that_ends_when_it_was_read_again() {
     assert_eq!((gaps.len(), gaps[0].state, gaps[0].to), (1, GapState::Open, None));
     assert!(gaps[0].reason.contains("AuditLog.Read.All"), "{gaps:?}");
 
-    world.refuse(None);
+    world.mend();
     world.pass_until(left_at + TimeDelta::hours(25), TimeDelta::minutes(20)).await;
     let incident = &world.store.incidents().await.unwrap()[0];
     assert_eq!(incident.state(), IncidentState::Resolved);
@@ -259,12 +98,12 @@ async fn what_the_source_no_longer_has_is_lost_and_said_to_be() {
     world.pass().await;
     let left_at = world.clock.now();
     world.clock.advance(TimeDelta::days(5));
-    world.refuse(Some("no"));
+    world.refuse("no");
     world.pass().await;
     world.clock.advance(TimeDelta::hours(6));
     world.pass().await;
     world.clock.advance(TimeDelta::hours(6));
-    world.refuse(None);
+    world.mend();
     world.pass().await;
     let now = world.clock.now();
     let gaps = world.store.gaps().await.unwrap();
@@ -287,16 +126,37 @@ async fn what_the_source_no_longer_has_is_lost_and_said_to_be() {
 #[tokio::test]
 async fn a_head_that_fails_holds_up_no_other() {
     let tenant = "00000000-0000-4000-8000-0000000000c5";
-    let world = World::new(tenant, records(24, 60, |_| 2), Faults::default(), "").await;
-    world.refuse(Some("no"));
+    let (fails, goes_on) = (HEAD, "servicePrincipal");
+    let mut shown = records(48, 60, |_| 2);
+    shown.extend(records_of(goes_on, 48, 60, |_| 2));
+    let more = format!("sign_in_types = [\"{fails}\", \"{goes_on}\"]\nstale_after = \"45m\"");
+    let world = World::new(tenant, shown, Faults::default(), &more).await;
+    let no = FetchError::Permanent { sentence: "no".to_owned() };
+    world.fail(Some(fails), no, TimeDelta::zero());
     let polled = world.pass().await;
-    assert!(matches!(polled.heads[0].1, HeadRead::Failed { is_permanent: true, .. }), "{polled:?}");
+    let read = |polled: &Polled, head: &str| {
+        polled.heads.iter().find(|(name, _)| name == head).unwrap().1.clone()
+    };
+    let refused = read(&polled, fails);
+    assert!(matches!(refused, HeadRead::Failed { is_permanent: true, .. }), "{polled:?}");
+    assert_eq!(read(&polled, goes_on), HeadRead::CaughtUp);
     world.clock.advance(TimeDelta::seconds(50));
     let polled = world.pass().await;
-    assert!(
-        matches!(polled.heads[0].1, HeadRead::Waiting { .. }),
-        "asked again too soon: {polled:?}"
-    );
+    let waits = read(&polled, fails);
+    assert!(matches!(waits, HeadRead::Waiting { .. }), "asked again too soon: {polled:?}");
+
+    for _ in 0..12 {
+        world.clock.advance(TimeDelta::minutes(30));
+        let polled = world.pass().await;
+        assert!(!matches!(read(&polled, fails), HeadRead::CaughtUp), "{polled:?}");
+        assert_eq!(read(&polled, goes_on), HeadRead::CaughtUp);
+    }
+    let coverage = world.store.coverage().await.unwrap();
+    let complete: Vec<_> = coverage.iter().map(|head| (&*head.head, head.complete_to)).collect();
+    assert_eq!(complete, [(fails, None), (goes_on, Some(world.clock.now()))]);
+    assert_eq!(world.stored().await, 24 + 6, "all of the one, and none of the other");
+    let gaps = world.store.gaps().await.unwrap();
+    assert!(gaps.iter().all(|gap| gap.head == fails) && !gaps.is_empty(), "{gaps:?}");
 }
 
 #[tokio::test]
@@ -371,9 +231,9 @@ async fn a_clock_that_was_set_back_keeps_no_head_waiting_and_claims_nothing_of_t
         world.pass().await;
         if fails_first {
             world.clock.advance(TimeDelta::minutes(2));
-            world.refuse(Some("no"));
+            world.refuse("no");
             world.pass().await;
-            world.refuse(None);
+            world.mend();
         }
         world.clock.advance(TimeDelta::days(-1));
         let polled = world.pass().await;
@@ -395,8 +255,7 @@ async fn the_wait_after_a_failure_begins_with_the_failure() {
         sentence: "busy".to_owned(),
         retry_after: Some(Duration::from_secs(65)),
     };
-    *world.source.refusal.lock().unwrap() = Some(told);
-    *world.source.slow.lock().unwrap() = TimeDelta::seconds(72);
+    world.fail(None, told, TimeDelta::seconds(72));
     let polled = world.pass().await;
     let HeadRead::Failed { until, .. } = &polled.heads[0].1 else { panic!("{polled:?}") };
     let wait = *until - world.clock.now();

@@ -2,6 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 #![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
+/// What each source gave is counted, shown, and adds up.
+mod accounts;
+/// What an application may send, whoever sends it.
+mod allowance;
 /// The house holds the order that `src/lib.rs` shows.
 mod architecture;
 /// The arrangements in which records stand in files.
@@ -12,6 +16,10 @@ mod azurite;
 mod backtest;
 /// A copy of the database is whole, whatever is written meanwhile.
 mod backup;
+/// That a source is not read is told.
+mod blind;
+/// What went by is read oldest first.
+mod catching_up;
 /// One cause, one incident.
 mod causes;
 /// Rules that count what others find.
@@ -47,6 +55,10 @@ mod graph;
 /// Files that would fill the memory or the disk, or that change while they are read.
 mod grown;
 mod hostile;
+/// Each thing that can go wrong, alone.
+mod mishaps;
+/// A source that is told to refuse, and a clock that tests move.
+mod moody;
 /// An evaluator that looks at the whole history at once.
 mod oracle;
 /// Everything that can go wrong, at once.
@@ -74,6 +86,8 @@ mod silences;
 mod storage;
 /// What is told arrives: at a real mail server, and at the reference verifier of Standard Webhooks.
 mod told;
+/// Sign-ins of people.
+mod users;
 /// A simulated tenant, and what of a database may not depend on how its records came.
 mod world;
 /// Whatever is wrong is told in a sentence, with the exit code that fits.
