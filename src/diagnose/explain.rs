@@ -307,7 +307,7 @@ mod tests {
             why: "It matters.",
             first_steps: &[],
             unknown: &[],
-            enough: None,
+            enough: "10 within 10 min".to_owned(),
             draft,
         }
     }

@@ -60,7 +60,7 @@ pub struct FindingFacts<'a> {
     pub first_steps: &'a [String],
     pub unknown: &'a [String],
     /// What would have been enough for the rule, in words.
-    pub enough: Option<String>,
+    pub enough: String,
     pub draft: &'a Draft,
 }
 

@@ -8,10 +8,11 @@ use super::card::Card;
 use super::catalogue::Catalogue;
 use super::explain::explain;
 use super::facts::{Baseline, Facts, FindingFacts, IdentityFacts, Shared, Successor, TriedFrom};
+use super::measured;
 use super::spray::SPRAY;
 use super::unread;
 use crate::detect::{Field, Rule, Rulebook};
-use crate::model::{COVERAGE, Draft, Incident, NAMED_AT_MOST};
+use crate::model::{COVERAGE, Incident, NAMED_AT_MOST};
 use crate::store::incidents::{IncidentFinding, codes_of};
 use crate::store::{Dossier, Store, StoreError, Tried};
 
@@ -138,16 +139,9 @@ fn finding<'a>(
         why: &rule.text.why,
         first_steps: &rule.text.first_steps,
         unknown: &rule.text.unknown,
-        enough: enough(rule, &row.finding.draft),
+        enough: measured::enough(rule, &row.finding.draft),
         draft: &row.finding.draft,
     })
-}
-
-/// What would have been enough, by the numbers of the finding where it has some. One event is always enough for a
-/// detection that stands alone.
-fn enough(rule: &Rule, draft: &Draft) -> Option<String> {
-    let of_rule = || (rule.kind_name() != "detection").then(|| rule.kind.enough());
-    draft.measures.get("enough").cloned().or_else(of_rule)
 }
 
 fn identity(

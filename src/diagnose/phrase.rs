@@ -59,6 +59,9 @@ pub(crate) fn measures(measures: &BTreeMap<String, String>) -> Vec<String> {
             ("value" | "enough", _) | ("known_values", Some(0)) => None,
             ("known_values", _) => Some(format!("{value} known before")),
             ("learned_days", Some(days)) => Some(format!("learnt for {}", count(days, "full day"))),
+            ("learned_for", _) => Some(format!("learnt for {value}")),
+            ("rarity", _) => Some(value),
+            ("avg", _) => Some(format!("average {value}")),
             ("inherited", _) => {
                 Some(format!("{value} of that by another of its name, before it was made anew"))
             }

@@ -261,12 +261,14 @@ within 3 h 26 min: the tenant knows no application with this client id (AADSTS70
 2026-11-23 02:14:07 UTC   2 sign-ins in 1 min
 2026-11-23 02:15:07 UTC   5 sign-ins in 1 min, 7 so far
 2026-11-23 02:15:30 UTC   Rule `failure_streak` was met: Nothing but failures (medium)
-                          16 sign-ins within 3 h 26 min; found at 2026-11-23 02:21:00 UTC
+                          16 sign-ins in a row within 3 h 26 min; 5 in a row would have
+                          been enough
 2026-11-23 02:16:07 UTC   2 sign-ins in 1 min, 9 so far
 2026-11-23 02:17:07 UTC   2 sign-ins in 1 min, 11 so far
 2026-11-23 02:17:07 UTC   Rule `application_not_found_spike` was met: Application not
                           found, many times (high)
-                          14 sign-ins within 5 min; found at 2026-11-23 02:21:00 UTC
+                          14 sign-ins within 5 min; 10 within 10 min would have been
+                          enough
 2026-11-23 02:18:07 UTC   2 sign-ins in 1 min, 13 so far
 2026-11-23 02:19:07 UTC   1 sign-in in 1 min, 14 so far
 2026-11-23 02:21:00 UTC * Incident opened: high severity, 11 sign-ins: Application not
@@ -295,7 +297,8 @@ within 3 h 26 min: the tenant knows no application with this client id (AADSTS70
                           after 3 h 20 min without one
 2026-11-23 05:40:00 UTC   Rule `application_not_found_streak` was met: Application not
                           found, and nothing else (high)
-                          16 sign-ins within 3 h 26 min; found at 2026-11-23 05:43:00 UTC
+                          16 sign-ins in a row within 3 h 26 min; 3 in a row over 30 min
+                          or longer would have been enough
 2026-11-23 05:41:00 UTC   1 sign-in in 1 min, 16 so far
 2026-11-23 05:41:00 UTC   Last sign-in of it: `build-agent` was refused a token for `Azure
                           Key Vault`, AADSTS700016

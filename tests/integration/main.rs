@@ -47,6 +47,8 @@ mod graph;
 /// Files that would fill the memory or the disk, or that change while they are read.
 mod grown;
 mod hostile;
+/// Every finding says what was seen, over how long, and what would have been enough.
+mod numbers;
 /// An evaluator that looks at the whole history at once.
 mod oracle;
 /// Everything that can go wrong, at once.
