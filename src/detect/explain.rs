@@ -46,6 +46,8 @@ pub struct Explanation {
     pub identity: String,
     /// Whether any detection that counts for it matched.
     pub counts: bool,
+    /// The rules that ask of it, where it is a building block: it finds nothing by itself.
+    pub counted_by: Option<Vec<String>>,
     /// The rules whose findings it counts in place of events; then they are to be asked.
     pub counts_findings_of: Vec<String>,
     /// What of its data does not come; then nothing was asked.
@@ -130,6 +132,7 @@ pub async fn explain(
         at: time(row.created_at),
         identity: identity.unwrap_or_default(),
         counts: false,
+        counted_by: None,
         counts_findings_of: Vec::new(),
         without_data: Vec::new(),
         is_one_record: false,
@@ -156,6 +159,12 @@ pub async fn explain(
     let mut hits = Vec::new();
     asked.matcher.hits(row, &names, &mut hits);
     explanation.counts = hits.iter().any(|hit| hit.role == Role::Counted);
+    if !book.rules.contains_key(name) {
+        let asks = |rule: &&Rule| rule.references().any(|asked| asked == name);
+        let asking = book.rules.values().filter(asks).map(|rule| rule.name.clone());
+        explanation.counted_by = Some(asking.collect());
+        return Ok(explanation);
+    }
     explanation.groups = asked.groups(store, row, &names, &hits).await?;
     Ok(explanation)
 }
