@@ -38,9 +38,10 @@ pub fn explained(explanation: &Explanation) -> String {
 fn verdict(explanation: &Explanation) -> &'static str {
     let roles = || explanation.groups.iter().filter_map(|group| group.role);
     if explanation.counted_by.is_some() {
-        return match explanation.counts {
-            true => "This sign-in is what the building block looks for.",
-            false => "This sign-in is not what the building block looks for.",
+        return if explanation.counts {
+            "This sign-in is what the building block looks for."
+        } else {
+            "This sign-in is not what the building block looks for."
         };
     }
     if explanation.counts {
