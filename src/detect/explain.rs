@@ -6,7 +6,7 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use rsigma_eval::{Engine, explain_rule};
-use rsigma_parser::{FilterRule, FilterRuleTarget, SigmaCollection};
+use rsigma_parser::SigmaCollection;
 use serde::Serialize;
 
 use super::fields::Seen;
@@ -15,7 +15,7 @@ use super::lineage::{NAMESAKES_AT_MOST, as_own, occurrence};
 use super::matching::{CodeClasses, Hit, Matcher};
 use super::rule::{self, Rule};
 use super::rulebook::{RuleFault, Rulebook};
-use super::traced::{Node, nodes};
+use super::traced::{Node, filters_of, nodes};
 use crate::model::{Draft, Severity};
 use crate::store::{EventRow, Names, Store, StoreError, Stretch, micros, time};
 
@@ -394,12 +394,4 @@ fn word(role: Role) -> &'static str {
         Role::Compares => "compares",
         Role::Learns => "learns",
     }
-}
-
-fn filters_of(filters: &[FilterRule], name: &str) -> Vec<String> {
-    let is_for = |filter: &&FilterRule| match &filter.rules {
-        FilterRuleTarget::Any => true,
-        FilterRuleTarget::Specific(names) => names.iter().any(|it| it == name),
-    };
-    filters.iter().filter(is_for).map(|filter| filter.title.clone()).collect()
 }

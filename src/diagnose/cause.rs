@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::card::{Cause, Confidence};
 use super::catalogue::{Catalogue, ErrorClass, Origin};
 use super::facts::{Facts, IdentityFacts, Shared, Successor};
+use super::measured;
 use super::oddity;
 use super::phrase;
 use super::spray::spray;
@@ -81,7 +82,7 @@ pub(super) fn guesses(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<Guess> {
             Guess::other(
                 Confidence::Low,
                 finding.why,
-                vec![format!("the rule `{}` was met", finding.rule)],
+                vec![measured::seen(finding.kind, finding.draft)],
             )
         }));
     }

@@ -114,6 +114,11 @@ impl IdentityFacts {
         self.sign_in_type == Some(SignInType::ManagedIdentity)
     }
 
+    /// Whether it is an application that people sign in to, and not one that signs in by itself.
+    pub(super) fn is_asked_for_by_users(&self) -> bool {
+        self.sign_in_type.is_some_and(|by| !by.is_workload())
+    }
+
     /// What it was created anew as. An identity that signs in again under its own id was not.
     pub(super) fn successor_of_gone(&self) -> Option<&Successor> {
         self.successor.as_ref().filter(|_| self.came_back_at.is_none())

@@ -89,14 +89,13 @@ fn tried_from((address, attempts, applications): (String, u64, u64)) -> TriedFro
 /// How many identities the rules that count identities have counted.
 fn counted(rulebook: &Rulebook, rows: &[IncidentFinding]) -> u64 {
     let counts = rows.iter().filter_map(|row| {
-        let field = rulebook.rules.get(&row.rule)?.value()?.name();
-        let is_identity = matches!(field, "identity" | "appId" | "servicePrincipalId");
+        let is_identity = rulebook.rules.get(&row.rule)?.counts_identities();
         row.finding.draft.measures.get("distinct").filter(|_| is_identity)?.parse::<u64>().ok()
     });
     counts.max().unwrap_or(0)
 }
 
-/// The names of resources that were new, by their ids.
+/// What people call values that were new: resources by their ids, and networks by their numbers.
 pub(crate) async fn value_names(
     store: &Store,
     rulebook: &Rulebook,
@@ -106,6 +105,9 @@ pub(crate) async fn value_names(
     for row in rows {
         let field = rulebook.rules.get(&row.rule).and_then(Rule::value).map(Field::name);
         let Some(value) = row.finding.draft.measures.get("value") else { continue };
+        if field == Some("autonomousSystemNumber") {
+            names.insert(value.clone(), format!("AS{value}"));
+        }
         if field != Some("resourceId") || names.contains_key(value) {
             continue;
         }

@@ -8,7 +8,7 @@ use crate::store::time;
 
 /// The numbers of one finding. `new` is what its rule had never seen, as people call it.
 pub(crate) fn numbers(kind: &str, draft: &Draft, new: &[String], enough: &str) -> String {
-    let mut parts: Vec<String> = seen(kind, draft).into_iter().collect();
+    let mut parts: Vec<String> = sign_ins(kind, draft).into_iter().collect();
     if !new.is_empty() {
         parts.push(format!("new {}", phrase::list(new)));
     }
@@ -16,8 +16,14 @@ pub(crate) fn numbers(kind: &str, draft: &Draft, new: &[String], enough: &str) -
     format!("{}; {enough} would have been enough", parts.join(", "))
 }
 
+/// The same without what it takes.
+pub(crate) fn seen(kind: &str, draft: &Draft) -> String {
+    let measures = phrase::measures(&draft.measures);
+    sign_ins(kind, draft).into_iter().chain(measures).collect::<Vec<_>>().join(", ")
+}
+
 /// What came of events, and over how long; nothing where it is that none came.
-fn seen(kind: &str, draft: &Draft) -> Option<String> {
+fn sign_ins(kind: &str, draft: &Draft) -> Option<String> {
     let sign_ins = phrase::count(draft.event_count, "sign-in");
     let span = phrase::within(time(draft.started_at), time(draft.last_at));
     match kind {

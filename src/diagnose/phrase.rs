@@ -77,6 +77,20 @@ pub(crate) fn measures(measures: &BTreeMap<String, String>) -> Vec<String> {
     told.into_iter().filter_map(in_words).collect()
 }
 
+/// The first sentence of a text as a clause of another: without its full stop, and small at the front unless a name
+/// stands there.
+pub(crate) fn clause(text: &str) -> String {
+    const NAMES: [&str; 4] = ["Azure", "Conditional", "Entra", "Microsoft"];
+    let first = text.split_once(". ").map_or(text, |(first, _)| first).trim_end_matches('.');
+    let word = first.split(' ').next().unwrap_or_default();
+    let is_name = NAMES.contains(&word) || word.chars().skip(1).any(char::is_uppercase);
+    let mut letters = first.chars();
+    match letters.next() {
+        Some(letter) if !is_name => letter.to_lowercase().chain(letters).collect(),
+        _ => first.to_owned(),
+    }
+}
+
 /// "once", "twice", "34 times".
 pub(crate) fn times(number: u64) -> String {
     match number {
@@ -186,6 +200,19 @@ mod tests {
             ),
         ] {
             assert!(!says_the_same(one, other), "{one}");
+        }
+    }
+
+    #[test]
+    fn a_sentence_becomes_a_clause_and_names_stay() {
+        for (sentence, wanted) in [
+            ("Addresses come and go. A new one is a move.", "addresses come and go"),
+            ("A workload stays where it runs.", "a workload stays where it runs"),
+            ("Entra blanks it.", "Entra blanks it"),
+            ("AADSTS700016 is one.", "AADSTS700016 is one"),
+            ("", ""),
+        ] {
+            assert_eq!(clause(sentence), wanted);
         }
     }
 

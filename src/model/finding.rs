@@ -52,6 +52,8 @@ pub struct RuleFacts {
     pub title: String,
     pub level: super::severity::Severity,
     pub category: String,
+    /// Whether the different values that it counts are identities.
+    pub counts_identities: bool,
     /// Whether its findings are of one matter, whatever their groups.
     pub across_groups: bool,
     /// The rules whose findings it explains.

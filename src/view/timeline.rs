@@ -234,11 +234,19 @@ async fn edge(
     let sentence = format!("{ordinal} sign-in of it: {outcome}");
     let told = names.facet(row.facet_id).map(|facet| clean(&facet.failure_reason));
     let why = (row.error_code != 0).then(|| {
-        told.filter(|text| !text.is_empty())
+        told.filter(|text| !text.is_empty() && !has_blanks(text))
             .unwrap_or_else(|| catalogue.meaning(row.error_code).to_owned())
     });
     let entry = Entry::new(time(at), kind, sentence).with_detail(why);
     Ok(Some(Entry { event_id: Some(id.to_string()), ..entry }))
+}
+
+/// Whether a message was left with names where values belong: `{appIdentifier}`.
+fn has_blanks(text: &str) -> bool {
+    text.split('{').skip(1).any(|after| {
+        let word = after.split('}').next().unwrap_or_default();
+        after.len() > word.len() && word.chars().all(char::is_alphanumeric)
+    })
 }
 
 async fn grown(

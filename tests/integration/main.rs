@@ -76,6 +76,8 @@ mod silences;
 mod storage;
 /// What is told arrives: at a real mail server, and at the reference verifier of Standard Webhooks.
 mod told;
+/// What people read says as much as is known, and in words that they know.
+mod wording;
 /// A simulated tenant, and what of a database may not depend on how its records came.
 mod world;
 /// Whatever is wrong is told in a sentence, with the exit code that fits.
