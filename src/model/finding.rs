@@ -47,6 +47,10 @@ pub struct Finding {
 }
 
 /// What later stages need to know of the rule behind a finding.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a thing of its own that a rule is or is not"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleFacts {
     pub title: String,
