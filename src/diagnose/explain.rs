@@ -575,6 +575,21 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_at_any_time_is_no_change_that_many_share() {
+        let says_so = |code: i64| {
+            let incident = incident(&[code]);
+            let mut facts = facts(&incident);
+            facts.failing_alike_worked = 5;
+            let card = explained(&facts);
+            card.causes.iter().any(|cause| cause.sentence.starts_with("Something changed"))
+        };
+        assert!(says_so(53_003));
+        for code in [90_033, 50_196, 7_000_215, 50_020] {
+            assert!(!says_so(code), "{code}");
+        }
+    }
+
+    #[test]
     fn ids_that_never_worked_were_not_deleted_together() {
         let incident = incident(&[700_016]);
         let mut facts = facts(&incident);

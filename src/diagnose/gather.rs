@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::card::Card;
 use super::catalogue::Catalogue;
+use super::cause;
 use super::explain::explain;
 use super::facts::{Baseline, Facts, FindingFacts, IdentityFacts, Shared, Successor, TriedFrom};
 use super::measured;
@@ -21,6 +22,37 @@ const LOOKED_UP: usize = 5;
 
 /// How long before the first failure a new form of an identity may have appeared, and after the last.
 const SUCCESSOR_WITHIN: TimeDelta = TimeDelta::days(2);
+
+/// Others that are broken by the same change fail this near to the first failure.
+const BEGINS_WITHIN: TimeDelta = TimeDelta::hours(1);
+
+/// The codes that a change may cause which several identities share. Passing troubles, wrong credentials and what users
+/// do come at any time, whatever else happens.
+fn shared_codes(catalogue: &Catalogue, codes: &[i64]) -> Vec<i64> {
+    let is_shared = |code: &&i64| cause::may_be_shared(catalogue.class_of(**code));
+    codes.iter().filter(is_shared).copied().collect()
+}
+
+/// The identities and their history, one of several ids once.
+async fn looked_up(
+    store: &Store,
+    identity_ids: &[i64],
+    interval: (DateTime<Utc>, DateTime<Utc>),
+) -> Result<Vec<IdentityFacts>, StoreError> {
+    let mut identities: Vec<IdentityFacts> = Vec::new();
+    for id in identity_ids {
+        if identities.len() >= LOOKED_UP {
+            break;
+        }
+        let Some(dossier) = store.dossier(*id, interval.0, interval.1).await? else { continue };
+        let one = identity(dossier, interval);
+        match identities.iter_mut().find(|known| known.is_of_the_application_of(&one)) {
+            Some(known) => known.take_in(one),
+            None => identities.push(one),
+        }
+    }
+    Ok(identities)
+}
 
 /// Explains an incident from what the database holds of it.
 pub async fn card(
@@ -46,13 +78,9 @@ pub async fn card(
     let value_names = value_names(store, rulebook, &rows).await?;
     let interval = (incident.started_at, incident.last_seen_at);
     let numbers: Vec<i64> = codes.keys().copied().collect();
-    let mut identities = Vec::new();
-    for id in identity_ids.iter().take(LOOKED_UP) {
-        if let Some(dossier) = store.dossier(*id, interval.0, interval.1).await? {
-            identities.push(identity(dossier, interval));
-        }
-    }
-    let named = identity_ids.len() as u64;
+    let identities = looked_up(store, &identity_ids, interval).await?;
+    // Of one application there may be several ids, and it is named once.
+    let named = incident.identities.len().min(identity_ids.len()) as u64;
     let tried = if has_spray(rulebook, &rows) {
         store.tried(&identity_ids, &numbers, interval).await?
     } else {
@@ -60,6 +88,9 @@ pub async fn card(
     };
     let identity_count = counted(rulebook, &rows).max(named).max(tried.identities);
     let alike = store.failing_alike(&identity_ids, &numbers, interval).await?;
+    let shared = shared_codes(catalogue, &numbers);
+    let begins = (interval.0 - BEGINS_WITHIN, interval.0 + BEGINS_WITHIN);
+    let near = store.failing_alike(&identity_ids, &shared, begins).await?;
     // Those of the incident that it does not name failed alike too, but they are not others.
     let unnamed = identity_count - named;
     let facts = Facts {
@@ -71,7 +102,7 @@ pub async fn card(
         // Where it names as many as it can, nobody knows who of the rest is of it.
         failing_alike: (identity_ids.len() < NAMED_AT_MOST)
             .then(|| alike.all.saturating_sub(unnamed)),
-        failing_alike_worked: alike.worked_before.min(alike.all.saturating_sub(unnamed)),
+        failing_alike_worked: near.worked_before.min(near.all.saturating_sub(unnamed)),
         codes,
         coverage: unread::sentence(&store.gaps_within(interval.0, interval.1).await?),
     };

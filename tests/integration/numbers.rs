@@ -9,7 +9,7 @@ use signinel::config::IncidentsConfig;
 use signinel::detect::{CodeClasses, Detector, Matcher, Rulebook};
 use signinel::diagnose::Catalogue;
 use signinel::store::{Fetched, Store};
-use signinel::view::{EntryKind, Timeline, timeline};
+use signinel::view::{Entry, EntryKind, Timeline, timeline};
 use signinel::{detect, incidents};
 
 use crate::detect::{rules, worlds};
@@ -90,30 +90,44 @@ async fn findings_of_every_kind_say_what_was_seen_and_what_would_have_been_enoug
     // What a rule counts that is met is not told beside it, and no other rule of the kind is there.
     files.retain(|(file, _)| file != Path::new("deserted.yml"));
     let book = Rulebook::read(&files).unwrap();
-    let kinds: BTreeSet<&str> = book.rules.values().map(|rule| rule.kind_name()).collect();
+    let kinds: BTreeSet<&str> = book.rules.values().map(detect::Rule::kind_name).collect();
     let (mut told_kinds, mut explained) = (BTreeSet::new(), BTreeSet::new());
     for events in worlds() {
-        for Timeline { card, entries } in told(&book, &events).await {
-            for entry in entries.iter().filter(|entry| entry.kind == EntryKind::RuleMet) {
-                let Some(rule) = rule_of(&book, &entry.sentence) else { continue };
-                let (kind, detail) = (rule.kind_name(), entry.detail.as_deref().unwrap());
-                assert_eq!(lacks(kind, detail), [""; 0], "{kind}: {detail}");
-                assert!(detail.ends_with(" would have been enough"), "{detail}");
-                told_kinds.insert(kind);
-            }
-            for line in &card.unusual {
-                let title = line.split([':', '(']).next().unwrap().trim();
-                let Some(rule) = book.rules.get(title) else { continue };
-                let (_, numbers) = line.split_once(": ").unwrap();
-                assert_eq!(lacks(rule.kind_name(), numbers), [""; 0], "{line}");
-                explained.insert(rule.kind_name());
-            }
+        for timeline in told(&book, &events).await {
+            told_kinds.extend(in_entries(&book, &timeline));
+            explained.extend(beside_the_explanation(&book, &timeline));
         }
         if told_kinds == kinds && explained == kinds {
             return;
         }
     }
     panic!("of {kinds:?}, told: {told_kinds:?}, explained: {explained:?}");
+}
+
+/// The kinds whose findings the timeline tells of, each with all its numbers.
+fn in_entries<'b>(book: &'b Rulebook, told: &Timeline) -> BTreeSet<&'b str> {
+    let met = told.entries.iter().filter(|entry| entry.kind == EntryKind::RuleMet);
+    let of_rules = met.filter_map(|entry| Some((rule_of(book, &entry.sentence)?, entry)));
+    let kind = |(rule, entry): (&'b detect::Rule, &Entry)| {
+        let (kind, detail) = (rule.kind_name(), entry.detail.as_deref().unwrap());
+        assert_eq!(lacks(kind, detail), [""; 0], "{kind}: {detail}");
+        assert!(detail.ends_with(" would have been enough"), "{detail}");
+        kind
+    };
+    of_rules.map(kind).collect()
+}
+
+/// The kinds that the explanation has a line for, each with all its numbers.
+fn beside_the_explanation<'b>(book: &'b Rulebook, told: &Timeline) -> BTreeSet<&'b str> {
+    let of_rules = told.card.unusual.iter().filter_map(|line| {
+        let title = line.split([':', '(']).next()?.trim();
+        Some((book.rules.get(title)?.kind_name(), line.split_once(": ")?.1))
+    });
+    let kind = |(kind, numbers)| {
+        assert_eq!(lacks(kind, numbers), [""; 0], "{kind}: {numbers}");
+        kind
+    };
+    of_rules.map(kind).collect()
 }
 
 /// The rule that an entry says was met; none where it sums up.
