@@ -1,9 +1,11 @@
 //! How what one set of rules would have found and told differs from what another would have.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::report::{keyed, label};
+use super::report::{KEYS_AT_MOST, KeyNoise, by_key, keyed, label};
 use super::walk::Lived;
 use crate::model::{Incident, Severity};
 use crate::store::StoreError;
@@ -21,6 +23,17 @@ pub struct Apart {
     pub same: u64,
     /// Deliveries more, or fewer.
     pub deliveries: i64,
+    /// The identities and groups of which more or less is told, those with the greatest difference first.
+    pub keys: Vec<KeyApart>,
+}
+
+/// An identity or group of which one set of rules tells more than the other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeyApart {
+    pub key: String,
+    pub deliveries: u64,
+    /// Under the other rules.
+    pub against: u64,
 }
 
 /// An incident that is not the same under both.
@@ -43,6 +56,7 @@ pub struct IncidentApart {
 /// Compares two walks over the same history.
 pub async fn compare(ours: &Lived, theirs: &Lived) -> Result<Apart, StoreError> {
     let (mine, mut others) = (incidents(ours).await?, incidents(theirs).await?);
+    let keys = keys(&mine, &others);
     let mut apart = Apart {
         findings: ours.store.findings_apart(&theirs.store, ours.since).await?,
         new: Vec::new(),
@@ -50,6 +64,7 @@ pub async fn compare(ours: &Lived, theirs: &Lived) -> Result<Apart, StoreError> 
         changed: Vec::new(),
         same: 0,
         deliveries: signed(ours.report.deliveries) - signed(theirs.report.deliveries),
+        keys,
     };
     for (incident, key) in mine {
         let place = others
@@ -70,6 +85,23 @@ pub async fn compare(ours: &Lived, theirs: &Lived) -> Result<Apart, StoreError> 
     apart.gone = others.iter().map(|(incident, key)| told(incident, key, Vec::new())).collect();
     apart.gone.sort_by_key(|incident| std::cmp::Reverse(incident.started_at));
     Ok(apart)
+}
+
+fn keys(mine: &[(Incident, String)], others: &[(Incident, String)]) -> Vec<KeyApart> {
+    let (ours, theirs) = (by_key(mine), by_key(others));
+    let mut apart: BTreeMap<&str, KeyApart> = BTreeMap::new();
+    for (key, noise) in ours.iter().chain(&theirs) {
+        let deliveries = |of: &BTreeMap<&str, KeyNoise>| of.get(key).map_or(0, |it| it.deliveries);
+        let (deliveries, against) = (deliveries(&ours), deliveries(&theirs));
+        if deliveries != against {
+            let told = || KeyApart { key: noise.key.clone(), deliveries, against };
+            apart.entry(key).or_insert_with(told);
+        }
+    }
+    let mut apart: Vec<KeyApart> = apart.into_values().collect();
+    apart.sort_by_key(|key| std::cmp::Reverse(key.deliveries.abs_diff(key.against)));
+    apart.truncate(KEYS_AT_MOST);
+    apart
 }
 
 async fn incidents(of: &Lived) -> Result<Vec<(Incident, String)>, StoreError> {

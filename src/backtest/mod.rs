@@ -5,6 +5,6 @@ mod compare;
 mod report;
 mod walk;
 
-pub use compare::{Apart, IncidentApart, compare};
+pub use compare::{Apart, IncidentApart, KeyApart, compare};
 pub use report::{ChannelTold, Day, KeyNoise, Report, RuleReport};
 pub use walk::{Backtest, BacktestError, Lived, live};

@@ -10,13 +10,15 @@ use crate::model::{Incident, IncidentId, Severity};
 use crate::store::StoreError;
 
 /// Keys that are named, loudest first.
-const KEYS_AT_MOST: usize = 20;
+pub(super) const KEYS_AT_MOST: usize = 20;
 
 /// What would have been found and told.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     /// Events evaluated, those before `since` among them.
     pub events: u64,
+    /// Those from `since` on. Without any there is nothing to count.
+    pub counted_events: u64,
     /// What was found from then on is counted.
     pub since: DateTime<Utc>,
     pub until: DateTime<Utc>,
@@ -84,9 +86,8 @@ pub struct KeyNoise {
 impl Report {
     pub(super) async fn of(
         app: &App,
-        events: u64,
-        since: DateTime<Utc>,
-        until: DateTime<Utc>,
+        (events, counted_events): (u64, u64),
+        (since, until): (DateTime<Utc>, DateTime<Utc>),
     ) -> Result<Self, StoreError> {
         let (rules, quiet_rules) = rules(app, since).await?;
         let counted = |is_shadow: bool| {
@@ -98,6 +99,7 @@ impl Report {
         let shadow_incidents = all.iter().filter(|(incident, _)| incident.is_shadow).count() as u64;
         Ok(Self {
             events,
+            counted_events,
             since,
             until,
             findings: counted(false).sum(),
@@ -188,6 +190,14 @@ async fn channels(app: &App, days: u64) -> Result<Vec<ChannelTold>, StoreError> 
 }
 
 fn loudest(incidents: &[(Incident, String)]) -> Vec<KeyNoise> {
+    let mut all: Vec<KeyNoise> = by_key(incidents).into_values().collect();
+    all.sort_by_key(|noise| std::cmp::Reverse((noise.deliveries, noise.incidents)));
+    all.truncate(KEYS_AT_MOST);
+    all
+}
+
+/// What each key causes, those of rules in shadow left out.
+pub(super) fn by_key(incidents: &[(Incident, String)]) -> BTreeMap<&str, KeyNoise> {
     let mut by_key: BTreeMap<&str, KeyNoise> = BTreeMap::new();
     for (incident, key) in incidents.iter().filter(|(incident, _)| !incident.is_shadow) {
         let noise = by_key.entry(key).or_insert_with(|| KeyNoise {
@@ -204,10 +214,7 @@ fn loudest(incidents: &[(Incident, String)]) -> Vec<KeyNoise> {
             }
         }
     }
-    let mut all: Vec<KeyNoise> = by_key.into_values().collect();
-    all.sort_by_key(|noise| std::cmp::Reverse((noise.deliveries, noise.incidents)));
-    all.truncate(KEYS_AT_MOST);
-    all
+    by_key
 }
 
 /// What people call the subject of an incident.

@@ -67,11 +67,13 @@ pub async fn live(
     let mut history = app.store.history_of(backtest.store, backtest.until).await?;
     let mut walk = Walk { app: &app, events: 0, all: history.count().await?, at: None };
     walk.warm_up(&mut history, backtest.since, &progress).await?;
+    let before = walk.events;
     let begun_at = walk.at.or(history.next(None).await?).unwrap_or(backtest.until);
     walk.on(&mut history, backtest.until, &progress).await?;
     history.end().await?;
     let events = walk.events;
-    let report = Report::of(&app, events, begun_at, backtest.until).await?;
+    let span = (begun_at, backtest.until);
+    let report = Report::of(&app, (events, events - before), span).await?;
     let App { store, .. } = app;
     Ok(Lived { report, store, since: begun_at, _folder: folder })
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args as ClapArgs;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +16,7 @@ use crate::backtest::{Apart, Backtest, Report, compare, live};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, RulesConfig};
 use crate::detect::Matcher;
-use crate::store::Store;
+use crate::store::{Store, time};
 use crate::view;
 
 #[derive(Debug, ClapArgs)]
@@ -37,7 +37,7 @@ pub(super) struct Args {
     /// Count what was found from this day or time on (UTC); what was before tells the rules what is usual
     #[arg(long, value_parser = moment)]
     since: Option<DateTime<Utc>>,
-    /// Leave out sign-ins from this day or time on (UTC)
+    /// Leave out sign-ins from this day or time on (UTC) [default: just behind the last sign-in stored]
     #[arg(long, value_parser = moment)]
     until: Option<DateTime<Utc>>,
 }
@@ -59,10 +59,10 @@ struct Against {
 
 pub(super) async fn run(global: &Global, args: &Args, screen: &mut Screen) -> anyhow::Result<()> {
     let config = global.config()?;
-    let now = SystemClock.now();
-    let until = args.until.map_or(now, |until| until.min(now));
-    if args.since.is_some_and(|since| since >= until) {
-        return Err(Wrong("`--since` is not before `--until` (or now)".to_owned()).into());
+    if let (Some(since), Some(until)) = (args.since, args.until)
+        && since >= until
+    {
+        return Err(Wrong("`--since` is not before `--until`".to_owned()).into());
     }
     let rules = Ruleset::read(global.rules.as_deref(), &config.rules)?;
     let others = args.against.as_deref().map(|folder| others(folder, &config)).transpose()?;
@@ -70,6 +70,7 @@ pub(super) async fn run(global: &Global, args: &Args, screen: &mut Screen) -> an
     stop_on_signal(stop.clone())?;
     let store = global.store().await?;
     let sets = (rules, others);
+    let until = end(&store, args).await?;
     let done = tokio::select! {
         done = evaluate(&store, &config, (args.since, until), sets) => Some(done?),
         // What was made for it is taken away when it is dropped.
@@ -82,6 +83,16 @@ pub(super) async fn run(global: &Global, args: &Args, screen: &mut Screen) -> an
     }
     let difference = against.as_ref().map(|against| &against.difference);
     screen.text(&view::backtest(&report, difference, &screen.style.clone()))
+}
+
+/// Where the history ends: behind its last sign-in, unless another time was given that has been.
+async fn end(store: &Store, args: &Args) -> anyhow::Result<DateTime<Utc>> {
+    let now = SystemClock.now();
+    if let Some(until) = args.until {
+        return Ok(until.min(now));
+    }
+    let last = store.latest_at().await?;
+    Ok(last.map_or(now, |last| time(last) + TimeDelta::microseconds(1)))
 }
 
 type Set = (Ruleset, Matcher);

@@ -6,11 +6,11 @@ use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use tokio_util::sync::CancellationToken;
 
+use super::rules::no_such_rule;
 use super::screen::Screen;
 use super::settings::Global;
 use crate::app;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config;
 use crate::detect::{Explanation, Rulebook, explain};
 use crate::ingest::import::{Import, import};
 use crate::model::EventId;
@@ -70,10 +70,11 @@ fn known<'r>(rulebook: &'r Rulebook, name: &str) -> anyhow::Result<&'r str> {
     names.extend(rulebook.dataless.keys().map(String::as_str));
     names.sort_unstable();
     names.dedup();
-    names.iter().find(|known| **known == name).copied().with_context(|| {
-        let unknown = config::unknown(name, "the rules are", &names);
-        format!("the rule `{}` {unknown}", view::clean(name))
-    })
+    names
+        .iter()
+        .find(|known| **known == name)
+        .copied()
+        .with_context(|| format!("the rule `{}` {}", view::clean(name), no_such_rule(name, &names)))
 }
 
 /// The sign-in of a file that holds one.

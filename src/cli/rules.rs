@@ -197,9 +197,15 @@ fn is_tested(rulebook: &Rulebook, name: &str) -> anyhow::Result<()> {
         return Ok(());
     }
     let names: Vec<&str> = rules.keys().chain(detections.keys()).map(String::as_str).collect();
-    let more = match meant(name, &names) {
-        none if none.is_empty() => ": `signinel rules list` shows the names".to_owned(),
-        meant => meant,
-    };
-    anyhow::bail!("no rule is named `{name}`{more}")
+    anyhow::bail!("the rule `{name}` {}", no_such_rule(name, &names))
+}
+
+/// That no rule has a name, as the rest of a sentence. There are too many to name them all.
+pub(super) fn no_such_rule(name: &str, names: &[&str]) -> String {
+    match meant(name, names) {
+        none if none.is_empty() => {
+            "is not known here; `signinel rules list` shows the names".to_owned()
+        }
+        meant => format!("is not known here{meant}"),
+    }
 }

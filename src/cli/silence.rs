@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args as ClapArgs, Subcommand};
 
 use super::incidents::{moment, user};
+use super::rules::no_such_rule;
 use super::screen::{Screen, mention};
 use super::settings::{Global, Wrong};
 use crate::app;
@@ -176,12 +177,14 @@ fn check_names(global: &Global, scope: &SilenceScope) -> anyhow::Result<()> {
     let categories: BTreeSet<&str> =
         rulebook.rules.values().map(|rule| rule.category.as_str()).chain([COVERAGE]).collect();
     let categories: Vec<&str> = categories.into_iter().filter(|name| !name.is_empty()).collect();
-    for (option, asked, are, known) in [
-        ("--rule", &scope.rules, "the rules are", &rules),
-        ("--category", &scope.categories, "the categories are", &categories),
+    let of_rules: fn(&str, &[&str]) -> String = no_such_rule;
+    let of_categories = |name: &str, known: &[&str]| unknown(name, "the categories are", known);
+    for (option, asked, why, known) in [
+        ("--rule", &scope.rules, of_rules, &rules),
+        ("--category", &scope.categories, of_categories, &categories),
     ] {
         if let Some(name) = asked.iter().find(|name| !known.contains(&name.as_str())) {
-            let why = unknown(name, are, known);
+            let why = why(name, known);
             return Err(Wrong(format!("{option}: `{name}` {why}")).into());
         }
     }

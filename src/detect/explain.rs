@@ -6,7 +6,7 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use rsigma_eval::{Engine, explain_rule};
-use rsigma_parser::{FilterRule, FilterRuleTarget, SigmaCollection};
+use rsigma_parser::SigmaCollection;
 use serde::Serialize;
 
 use super::fields::Seen;
@@ -15,7 +15,7 @@ use super::lineage::{NAMESAKES_AT_MOST, as_own, occurrence};
 use super::matching::{CodeClasses, Hit, Matcher};
 use super::rule::{self, Rule};
 use super::rulebook::{RuleFault, Rulebook};
-use super::traced::{Node, nodes};
+use super::traced::{Node, filters_of, nodes};
 use crate::model::{Draft, Severity};
 use crate::store::{EventRow, Names, Store, StoreError, Stretch, micros, time};
 
@@ -46,6 +46,8 @@ pub struct Explanation {
     pub identity: String,
     /// Whether any detection that counts for it matched.
     pub counts: bool,
+    /// The rules that ask of it, where it is a building block: it finds nothing by itself.
+    pub counted_by: Option<Vec<String>>,
     /// The rules whose findings it counts in place of events; then they are to be asked.
     pub counts_findings_of: Vec<String>,
     /// What of its data does not come; then nothing was asked.
@@ -130,6 +132,7 @@ pub async fn explain(
         at: time(row.created_at),
         identity: identity.unwrap_or_default(),
         counts: false,
+        counted_by: None,
         counts_findings_of: Vec::new(),
         without_data: Vec::new(),
         is_one_record: false,
@@ -156,6 +159,12 @@ pub async fn explain(
     let mut hits = Vec::new();
     asked.matcher.hits(row, &names, &mut hits);
     explanation.counts = hits.iter().any(|hit| hit.role == Role::Counted);
+    if !book.rules.contains_key(name) {
+        let asks = |rule: &&Rule| rule.references().any(|asked| asked == name);
+        let asking = book.rules.values().filter(asks).map(|rule| rule.name.clone());
+        explanation.counted_by = Some(asking.collect());
+        return Ok(explanation);
+    }
     explanation.groups = asked.groups(store, row, &names, &hits).await?;
     Ok(explanation)
 }
@@ -385,12 +394,4 @@ fn word(role: Role) -> &'static str {
         Role::Compares => "compares",
         Role::Learns => "learns",
     }
-}
-
-fn filters_of(filters: &[FilterRule], name: &str) -> Vec<String> {
-    let is_for = |filter: &&FilterRule| match &filter.rules {
-        FilterRuleTarget::Any => true,
-        FilterRuleTarget::Specific(names) => names.iter().any(|it| it == name),
-    };
-    filters.iter().filter(is_for).map(|filter| filter.title.clone()).collect()
 }

@@ -365,6 +365,13 @@ impl Rule {
         }
     }
 
+    /// Whether the different values that it counts are identities.
+    #[must_use]
+    pub fn counts_identities(&self) -> bool {
+        let field = self.value().map(Field::name);
+        field.is_some_and(|name| matches!(name, "identity" | "appId" | "servicePrincipalId"))
+    }
+
     /// What later stages need to know of it.
     #[must_use]
     pub fn facts(&self) -> RuleFacts {
@@ -372,6 +379,7 @@ impl Rule {
             title: self.text.title.clone(),
             level: self.level,
             category: self.category.clone(),
+            counts_identities: self.counts_identities(),
             across_groups: self.across_groups,
             hides: self.hides.clone(),
             is_intermittent: matches!(self.kind, Kind::Ratio(_)),

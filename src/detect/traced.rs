@@ -2,7 +2,7 @@
 
 use rsigma_eval::RuleExplanation;
 use rsigma_eval::explain::{ConditionTrace, DetectionTrace, ItemTrace, MatchReason};
-use rsigma_parser::{Detection as Tree, DetectionItem, FilterRule, SigmaRule};
+use rsigma_parser::{Detection as Tree, DetectionItem, FilterRule, FilterRuleTarget, SigmaRule};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -44,6 +44,15 @@ pub(super) fn nodes(
 ) -> Vec<Node> {
     let words = Words { rule, filters };
     explained.conditions.iter().map(|trace| words.condition(trace)).collect()
+}
+
+/// The titles of the filters that take away from a detection.
+pub(super) fn filters_of(filters: &[FilterRule], name: &str) -> Vec<String> {
+    let is_for = |filter: &&FilterRule| match &filter.rules {
+        FilterRuleTarget::Any => true,
+        FilterRuleTarget::Specific(names) => names.iter().any(|it| it == name),
+    };
+    filters.iter().filter(is_for).map(|filter| filter.title.clone()).collect()
 }
 
 /// The rules as they were written, beside what the engine made of them.

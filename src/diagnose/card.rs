@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::model::Incident;
+use super::phrase;
+use crate::model::{Incident, NAMED_AT_MOST};
 
 /// One incident, explained. Mail, webhook, terminal and page show the same card.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,6 +14,9 @@ pub struct Card {
     pub what: String,
     /// Which identity: every name and id it has.
     pub who: Vec<Who>,
+    /// How many identities it is of, where more are known of than are named.
+    #[serde(default)]
+    pub identity_count: u64,
     /// How unusual, in numbers: expected, seen, since when, how long learnt.
     pub unusual: Vec<String>,
     /// Why, probably: best guess first.
@@ -21,6 +25,19 @@ pub struct Card {
     pub steps: Vec<Step>,
     /// What is not known, and what would settle it.
     pub unknown: Vec<String>,
+}
+
+impl Card {
+    /// "4 other identities": those that are not shown where so many are.
+    #[must_use]
+    pub fn left_out(&self, shown: usize) -> Option<String> {
+        let (named, shown) = (self.incident.identities.len() as u64, shown as u64);
+        let all = named.max(self.identity_count);
+        let left_out = all.checked_sub(shown).filter(|number| *number > 0)?;
+        let is_all_that_fit = named >= NAMED_AT_MOST as u64 && all == named;
+        let at_least = if is_all_that_fit { "at least " } else { "" };
+        Some(format!("{at_least}{}", phrase::others(left_out)))
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

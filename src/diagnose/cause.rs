@@ -5,9 +5,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::card::{Cause, Confidence};
 use super::catalogue::{Catalogue, ErrorClass, Origin};
 use super::facts::{Facts, IdentityFacts, Shared, Successor};
+use super::measured;
 use super::oddity;
 use super::phrase;
-use super::spray::spray;
+use super::spray::{is_spray, spray};
 
 /// The tenant does not know the application, or no longer.
 pub(super) const NOT_FOUND: [i64; 3] = [700_016, 700_011, 500_341];
@@ -59,14 +60,12 @@ impl Guess {
 /// All guesses, the likeliest first.
 pub(super) fn guesses(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<Guess> {
     let mut guesses = Vec::new();
-    let spray = spray(facts);
-    let is_spray = spray.is_some();
-    guesses.extend(spray);
+    guesses.extend(spray(facts));
     guesses.extend(outage(facts, catalogue));
     if facts.incident.error_codes.iter().any(|code| NOT_FOUND.contains(code)) {
         let recreated: Vec<Guess> =
             facts.identities.iter().filter_map(|one| recreated(facts, one)).collect();
-        if recreated.is_empty() && !is_spray && !is_told_of_many(facts) {
+        if recreated.is_empty() && !is_spray(facts) && !is_told_of_many(facts) {
             guesses.extend(facts.identities.first().map(|identity| deleted(facts, identity)));
         }
         guesses.extend(recreated);
@@ -81,7 +80,7 @@ pub(super) fn guesses(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<Guess> {
             Guess::other(
                 Confidence::Low,
                 finding.why,
-                vec![format!("the rule `{}` was met", finding.rule)],
+                vec![measured::seen(finding.kind, finding.draft)],
             )
         }));
     }
@@ -258,13 +257,19 @@ fn failing_alike(others: u64) -> String {
     format!("{others} failed with the same code in the same time")
 }
 
+/// Whether a failure of this class may come of a change that several identities share.
+pub(super) fn may_be_shared(class: ErrorClass) -> bool {
+    !matches!(
+        class,
+        ErrorClass::Transient | ErrorClass::Throttling | ErrorClass::Credential | ErrorClass::User
+    )
+}
+
 fn shared_change(facts: &Facts<'_>, catalogue: &Catalogue) -> Option<Guess> {
     let code = *facts.incident.error_codes.first()?;
     let class = catalogue.class_of(code);
     // Ids that never worked were not broken by anything: somebody made them up.
-    if facts.failing_alike_worked < ALIKE
-        || matches!(class, ErrorClass::Transient | ErrorClass::User)
-    {
+    if facts.failing_alike_worked < ALIKE || is_spray(facts) || !may_be_shared(class) {
         return None;
     }
     let sentence = if NOT_FOUND.contains(&code) {
@@ -279,7 +284,7 @@ fn shared_change(facts: &Facts<'_>, catalogue: &Catalogue) -> Option<Guess> {
         "Something changed that several identities share: a policy, a resource, a deployment."
     };
     let because = format!(
-        "{} that got tokens before failed with the same code in the same time",
+        "{} that got tokens before failed alike within an hour of the first failure",
         phrase::others(facts.failing_alike_worked)
     );
     Some(Guess::other(Confidence::Medium, sentence, vec![because]))

@@ -9,6 +9,7 @@ use super::phrase;
 use super::spray;
 use super::step::Blanks;
 use super::unusual;
+use crate::model::NAMED_AT_MOST;
 
 /// Explains an incident. The same facts give the same card.
 #[must_use]
@@ -19,11 +20,18 @@ pub fn explain(facts: &Facts<'_>, catalogue: &Catalogue) -> Card {
         incident: facts.incident.clone(),
         what: what(facts, catalogue),
         who: facts.identities.iter().map(who).collect(),
+        identity_count: in_all(facts),
         unusual: unusual::numbers(facts, catalogue),
         causes: distinct(guesses),
         steps,
         unknown: unknown(facts, catalogue),
     }
+}
+
+/// How many identities there are in all, where more are known of than an incident names.
+fn in_all(facts: &Facts<'_>) -> u64 {
+    let named = facts.incident.identities.len();
+    if named < NAMED_AT_MOST { named as u64 } else { facts.identity_count.max(named as u64) }
 }
 
 fn distinct(guesses: Vec<Guess>) -> Vec<Cause> {
@@ -92,6 +100,15 @@ fn what(facts: &Facts<'_>, catalogue: &Catalogue) -> String {
     let refused = facts.codes.iter().filter(|(code, _)| **code != 0).map(|(_, count)| count).sum();
     let refused = if refused == 0 { incident.event_count } else { refused };
     let meaning = catalogue.meaning(code);
+    if let [one] = facts.identities.as_slice()
+        && one.is_asked_for_by_users()
+        && let Some(application) = phrase::label(&one.named)
+    {
+        return format!(
+            "Users were refused a token{target} in the application {application} {} {span}: {meaning} (AADSTS{code}).",
+            phrase::times(refused)
+        );
+    }
     let were = if incident.identities.len() > 1 { "were" } else { "was" };
     format!(
         "{subject} {were} refused a token{target} {} {span}: {meaning} (AADSTS{code}).",
@@ -307,7 +324,7 @@ mod tests {
             why: "It matters.",
             first_steps: &[],
             unknown: &[],
-            enough: None,
+            enough: "10 within 10 min".to_owned(),
             draft,
         }
     }
@@ -555,6 +572,21 @@ mod tests {
         let over = Incident { resolved_at: Some(at(30)), ..incident.clone() };
         facts.incident = &over;
         assert!(!is_told(&explained(&facts)));
+    }
+
+    #[test]
+    fn what_comes_at_any_time_is_no_change_that_many_share() {
+        let says_so = |code: i64| {
+            let incident = incident(&[code]);
+            let mut facts = facts(&incident);
+            facts.failing_alike_worked = 5;
+            let card = explained(&facts);
+            card.causes.iter().any(|cause| cause.sentence.starts_with("Something changed"))
+        };
+        assert!(says_so(53_003));
+        for code in [90_033, 50_196, 7_000_215, 50_020] {
+            assert!(!says_so(code), "{code}");
+        }
     }
 
     #[test]

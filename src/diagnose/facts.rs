@@ -23,7 +23,8 @@ pub struct Facts<'a> {
     pub identity_count: u64,
     /// Identities outside the incident that failed with one of its codes during it, where it names all of its own.
     pub failing_alike: Option<u64>,
-    /// Of those, the ones that got tokens before it began.
+    /// Those that got tokens before it began and failed with one of its codes that a shared change may cause, near to
+    /// its first failure.
     pub failing_alike_worked: u64,
     /// What the coverage of the sources says of the interval, where it is not complete.
     pub coverage: Option<String>,
@@ -60,7 +61,7 @@ pub struct FindingFacts<'a> {
     pub first_steps: &'a [String],
     pub unknown: &'a [String],
     /// What would have been enough for the rule, in words.
-    pub enough: Option<String>,
+    pub enough: String,
     pub draft: &'a Draft,
 }
 
@@ -112,6 +113,36 @@ pub struct IdentityFacts {
 impl IdentityFacts {
     pub(super) fn is_managed(&self) -> bool {
         self.sign_in_type == Some(SignInType::ManagedIdentity)
+    }
+
+    /// Whether it is an application that people sign in to, and not one that signs in by itself.
+    pub(super) fn is_asked_for_by_users(&self) -> bool {
+        self.sign_in_type.is_some_and(|by| !by.is_workload())
+    }
+
+    /// Whether both are of one application: what is refused often has its client id alone.
+    pub(super) fn is_of_the_application_of(&self, other: &Self) -> bool {
+        let (one, two) = (&self.named.app_id, &other.named.app_id);
+        !one.is_empty() && one == two && self.tenant_id == other.tenant_id
+    }
+
+    /// Takes in what is known of it under another of its ids.
+    pub(super) fn take_in(&mut self, other: Self) {
+        let earlier = |one: Option<DateTime<Utc>>, two| one.into_iter().chain(two).min();
+        let fill = |own: &mut String, others: String| {
+            if own.is_empty() {
+                *own = others;
+            }
+        };
+        fill(&mut self.named.name, other.named.name);
+        fill(&mut self.named.service_principal_id, other.named.service_principal_id);
+        fill(&mut self.arm_resource_id, other.arm_resource_id);
+        fill(&mut self.msi_type, other.msi_type);
+        self.last_good_at = self.last_good_at.max(other.last_good_at);
+        self.first_good_after = earlier(self.first_good_after, other.first_good_after);
+        self.came_back_at = earlier(self.came_back_at, other.came_back_at);
+        self.successor = self.successor.take().or(other.successor);
+        self.baseline = self.baseline.or(other.baseline);
     }
 
     /// What it was created anew as. An identity that signs in again under its own id was not.

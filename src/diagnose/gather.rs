@@ -6,12 +6,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::card::Card;
 use super::catalogue::Catalogue;
+use super::cause;
 use super::explain::explain;
 use super::facts::{Baseline, Facts, FindingFacts, IdentityFacts, Shared, Successor, TriedFrom};
+use super::measured;
 use super::spray::SPRAY;
 use super::unread;
 use crate::detect::{Field, Rule, Rulebook};
-use crate::model::{COVERAGE, Draft, Incident, NAMED_AT_MOST};
+use crate::model::{COVERAGE, Incident, NAMED_AT_MOST};
 use crate::store::incidents::{IncidentFinding, codes_of};
 use crate::store::{Dossier, Store, StoreError, Tried};
 
@@ -20,6 +22,37 @@ const LOOKED_UP: usize = 5;
 
 /// How long before the first failure a new form of an identity may have appeared, and after the last.
 const SUCCESSOR_WITHIN: TimeDelta = TimeDelta::days(2);
+
+/// Others that are broken by the same change fail this near to the first failure.
+const BEGINS_WITHIN: TimeDelta = TimeDelta::hours(1);
+
+/// The codes that a change may cause which several identities share. Passing troubles, wrong credentials and what users
+/// do come at any time, whatever else happens.
+fn shared_codes(catalogue: &Catalogue, codes: &[i64]) -> Vec<i64> {
+    let is_shared = |code: &&i64| cause::may_be_shared(catalogue.class_of(**code));
+    codes.iter().filter(is_shared).copied().collect()
+}
+
+/// The identities and their history, one of several ids once.
+async fn looked_up(
+    store: &Store,
+    identity_ids: &[i64],
+    interval: (DateTime<Utc>, DateTime<Utc>),
+) -> Result<Vec<IdentityFacts>, StoreError> {
+    let mut identities: Vec<IdentityFacts> = Vec::new();
+    for id in identity_ids {
+        if identities.len() >= LOOKED_UP {
+            break;
+        }
+        let Some(dossier) = store.dossier(*id, interval.0, interval.1).await? else { continue };
+        let one = identity(dossier, interval);
+        match identities.iter_mut().find(|known| known.is_of_the_application_of(&one)) {
+            Some(known) => known.take_in(one),
+            None => identities.push(one),
+        }
+    }
+    Ok(identities)
+}
 
 /// Explains an incident from what the database holds of it.
 pub async fn card(
@@ -45,13 +78,9 @@ pub async fn card(
     let value_names = value_names(store, rulebook, &rows).await?;
     let interval = (incident.started_at, incident.last_seen_at);
     let numbers: Vec<i64> = codes.keys().copied().collect();
-    let mut identities = Vec::new();
-    for id in identity_ids.iter().take(LOOKED_UP) {
-        if let Some(dossier) = store.dossier(*id, interval.0, interval.1).await? {
-            identities.push(identity(dossier, interval));
-        }
-    }
-    let named = identity_ids.len() as u64;
+    let identities = looked_up(store, &identity_ids, interval).await?;
+    // Of one application there may be several ids, and it is named once.
+    let named = incident.identities.len().min(identity_ids.len()) as u64;
     let tried = if has_spray(rulebook, &rows) {
         store.tried(&identity_ids, &numbers, interval).await?
     } else {
@@ -59,6 +88,9 @@ pub async fn card(
     };
     let identity_count = counted(rulebook, &rows).max(named).max(tried.identities);
     let alike = store.failing_alike(&identity_ids, &numbers, interval).await?;
+    let shared = shared_codes(catalogue, &numbers);
+    let begins = (interval.0 - BEGINS_WITHIN, interval.0 + BEGINS_WITHIN);
+    let near = store.failing_alike(&identity_ids, &shared, begins).await?;
     // Those of the incident that it does not name failed alike too, but they are not others.
     let unnamed = identity_count - named;
     let facts = Facts {
@@ -70,7 +102,7 @@ pub async fn card(
         // Where it names as many as it can, nobody knows who of the rest is of it.
         failing_alike: (identity_ids.len() < NAMED_AT_MOST)
             .then(|| alike.all.saturating_sub(unnamed)),
-        failing_alike_worked: alike.worked_before.min(alike.all.saturating_sub(unnamed)),
+        failing_alike_worked: near.worked_before.min(near.all.saturating_sub(unnamed)),
         codes,
         coverage: unread::sentence(&store.gaps_within(interval.0, interval.1).await?),
     };
@@ -88,14 +120,13 @@ fn tried_from((address, attempts, applications): (String, u64, u64)) -> TriedFro
 /// How many identities the rules that count identities have counted.
 fn counted(rulebook: &Rulebook, rows: &[IncidentFinding]) -> u64 {
     let counts = rows.iter().filter_map(|row| {
-        let field = rulebook.rules.get(&row.rule)?.value()?.name();
-        let is_identity = matches!(field, "identity" | "appId" | "servicePrincipalId");
+        let is_identity = rulebook.rules.get(&row.rule)?.counts_identities();
         row.finding.draft.measures.get("distinct").filter(|_| is_identity)?.parse::<u64>().ok()
     });
     counts.max().unwrap_or(0)
 }
 
-/// The names of resources that were new, by their ids.
+/// What people call values that were new: resources by their ids, and networks by their numbers.
 pub(crate) async fn value_names(
     store: &Store,
     rulebook: &Rulebook,
@@ -105,6 +136,9 @@ pub(crate) async fn value_names(
     for row in rows {
         let field = rulebook.rules.get(&row.rule).and_then(Rule::value).map(Field::name);
         let Some(value) = row.finding.draft.measures.get("value") else { continue };
+        if field == Some("autonomousSystemNumber") {
+            names.insert(value.clone(), format!("AS{value}"));
+        }
         if field != Some("resourceId") || names.contains_key(value) {
             continue;
         }
@@ -138,16 +172,9 @@ fn finding<'a>(
         why: &rule.text.why,
         first_steps: &rule.text.first_steps,
         unknown: &rule.text.unknown,
-        enough: enough(rule, &row.finding.draft),
+        enough: measured::enough(rule, &row.finding.draft),
         draft: &row.finding.draft,
     })
-}
-
-/// What would have been enough, by the numbers of the finding where it has some. One event is always enough for a
-/// detection that stands alone.
-fn enough(rule: &Rule, draft: &Draft) -> Option<String> {
-    let of_rule = || (rule.kind_name() != "detection").then(|| rule.kind.enough());
-    draft.measures.get("enough").cloned().or_else(of_rule)
 }
 
 fn identity(

@@ -7,6 +7,7 @@ mod cause;
 mod explain;
 mod facts;
 mod gather;
+pub(crate) mod measured;
 mod oddity;
 pub(crate) mod phrase;
 mod spray;

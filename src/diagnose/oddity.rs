@@ -106,7 +106,7 @@ fn new_habit(finding: &FindingFacts<'_>) -> Vec<Guess> {
         Guess::other(
             Confidence::Low,
             "Somebody else signs in as this identity.",
-            vec![finding.why.to_owned()],
+            vec![phrase::clause(finding.why)],
         ),
     ]
 }

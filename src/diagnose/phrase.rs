@@ -59,6 +59,9 @@ pub(crate) fn measures(measures: &BTreeMap<String, String>) -> Vec<String> {
             ("value" | "enough", _) | ("known_values", Some(0)) => None,
             ("known_values", _) => Some(format!("{value} known before")),
             ("learned_days", Some(days)) => Some(format!("learnt for {}", count(days, "full day"))),
+            ("learned_for", _) => Some(format!("learnt for {value}")),
+            ("rarity", _) => Some(value),
+            ("avg", _) => Some(format!("average {value}")),
             ("inherited", _) => {
                 Some(format!("{value} of that by another of its name, before it was made anew"))
             }
@@ -72,6 +75,20 @@ pub(crate) fn measures(measures: &BTreeMap<String, String>) -> Vec<String> {
         TOLD_FIRST.iter().position(|first| first == key).unwrap_or(TOLD_FIRST.len())
     });
     told.into_iter().filter_map(in_words).collect()
+}
+
+/// The first sentence of a text as a clause of another: without its full stop, and small at the front unless a name
+/// stands there.
+pub(crate) fn clause(text: &str) -> String {
+    const NAMES: [&str; 4] = ["Azure", "Conditional", "Entra", "Microsoft"];
+    let first = text.split_once(". ").map_or(text, |(first, _)| first).trim_end_matches('.');
+    let word = first.split(' ').next().unwrap_or_default();
+    let is_name = NAMES.contains(&word) || word.chars().skip(1).any(char::is_uppercase);
+    let mut letters = first.chars();
+    match letters.next() {
+        Some(letter) if !is_name => letter.to_lowercase().chain(letters).collect(),
+        _ => first.to_owned(),
+    }
 }
 
 /// "once", "twice", "34 times".
@@ -183,6 +200,19 @@ mod tests {
             ),
         ] {
             assert!(!says_the_same(one, other), "{one}");
+        }
+    }
+
+    #[test]
+    fn a_sentence_becomes_a_clause_and_names_stay() {
+        for (sentence, wanted) in [
+            ("Addresses come and go. A new one is a move.", "addresses come and go"),
+            ("A workload stays where it runs.", "a workload stays where it runs"),
+            ("Entra blanks it.", "Entra blanks it"),
+            ("AADSTS700016 is one.", "AADSTS700016 is one"),
+            ("", ""),
+        ] {
+            assert_eq!(clause(sentence), wanted);
         }
     }
 

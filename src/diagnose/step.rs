@@ -259,6 +259,21 @@ mod tests {
     }
 
     #[test]
+    fn every_step_of_rules_and_catalogue_is_a_whole_sentence_with_one_command_at_most() {
+        let book = crate::detect::Rulebook::embedded().unwrap();
+        let catalogue = super::super::Catalogue::shipped();
+        let of_rules = book.rules.values().flat_map(|rule| &rule.text.first_steps);
+        let of_codes = catalogue.entries().flat_map(|entry| &entry.remedy);
+        for template in of_rules.chain(of_codes) {
+            let (sentence, _) = split(template);
+            assert!(!sentence.contains("`az "), "a second command: {template}");
+            for torn in [" and.", " or.", " with.", ":.", ",."] {
+                assert!(!sentence.ends_with(torn), "{sentence}");
+            }
+        }
+    }
+
+    #[test]
     fn a_command_with_an_unknown_id_is_left_out_and_the_sentence_stays() {
         let step = known().step("See its roles: `az role list --assignee {service_principal_id}`");
         assert_eq!(step.sentence, "See its roles.");

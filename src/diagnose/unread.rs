@@ -12,6 +12,7 @@ pub(super) fn card(incident: &Incident, gaps: &[Gap]) -> Card {
         incident: incident.clone(),
         what: what(incident, source, gaps),
         who: Vec::new(),
+        identity_count: 0,
         unusual: gaps.iter().map(measure).collect(),
         causes: causes(gaps),
         steps: steps(incident, source),

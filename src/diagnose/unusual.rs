@@ -2,6 +2,7 @@
 
 use super::catalogue::Catalogue;
 use super::facts::{Facts, FindingFacts, IdentityFacts};
+use super::measured;
 use super::phrase;
 
 /// Codes that are listed one by one.
@@ -65,7 +66,7 @@ fn codes(facts: &Facts<'_>, catalogue: &Catalogue) -> Vec<String> {
     lines
 }
 
-/// What the rules measured, a line for each rule; what each of its findings found new comes together.
+/// What the rules measured, a line for each rule, by its largest finding; what each of them found new comes together.
 fn measured(facts: &Facts<'_>) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut told: Vec<&str> = Vec::new();
@@ -81,18 +82,12 @@ fn measured(facts: &Facts<'_>) -> Vec<String> {
                 values.push(value);
             }
         }
-        let mut parts = Vec::new();
-        if !values.is_empty() {
-            parts.push(format!("new {}", phrase::list(&values)));
-        }
-        parts.extend(phrase::measures(&finding.draft.measures));
-        let enough =
-            finding.enough.as_ref().map(|enough| format!("{enough} would have been enough"));
-        let said: Vec<String> = [parts.join(", "), enough.unwrap_or_default()].into();
-        let said: Vec<String> = said.into_iter().filter(|part| !part.is_empty()).collect();
-        if !said.is_empty() {
-            lines.push(format!("{}: {}.", finding.title, said.join("; ")));
-        }
+        let largest = of_rule().max_by_key(|other| other.draft.event_count).unwrap_or(finding);
+        let number = of_rule().count();
+        let among =
+            if number > 1 { format!(" (the largest of {number} findings)") } else { String::new() };
+        let told = measured::numbers(finding.kind, largest.draft, &values, &largest.enough);
+        lines.push(format!("{}{among}: {told}.", finding.title));
     }
     lines
 }

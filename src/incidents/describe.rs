@@ -107,12 +107,13 @@ impl Describing<'_> {
                 members.own.iter().map(|row| row.finding.draft.event_count).sum()
             }
         };
+        let in_all = self.identities_in_all(members, event_count);
         let rules = self.rules_of(members);
         let identities = self.named(&identities).await?;
         let gravest = rules.first().and_then(|rule| self.rules.get(rule));
         Ok(Incident {
             id: IncidentId(0),
-            title: title(gravest, &identities),
+            title: title(gravest, &identities, in_all),
             severity: gravest.map_or(Severity::default(), |rule| rule.level),
             categories: self.categories(&rules),
             shadow_rules: Vec::new(),
@@ -134,6 +135,18 @@ impl Describing<'_> {
             deliveries: 0,
             revision: 1,
         })
+    }
+
+    /// How many identities there are in all, where a rule has counted them and each came once: more are not named.
+    fn identities_in_all(&self, members: &Members<'_>, event_count: u64) -> Option<u64> {
+        let counted = members.all().find(|row| {
+            let draft = &row.finding.draft;
+            let distinct = draft.measures.get("distinct").and_then(|text| text.parse().ok());
+            let is_of_identities =
+                self.rules.get(&row.rule).is_some_and(|rule| rule.counts_identities);
+            is_of_identities && draft.event_count == event_count && distinct == Some(event_count)
+        });
+        counted.map(|row| row.finding.draft.event_count)
     }
 
     /// The rules of the findings, gravest first, and of equal ones those that say most; those of symptoms last.
@@ -196,7 +209,7 @@ impl Describing<'_> {
     }
 }
 
-fn title(rule: Option<&RuleFacts>, identities: &[NamedIdentity]) -> String {
+fn title(rule: Option<&RuleFacts>, identities: &[NamedIdentity], in_all: Option<u64>) -> String {
     let rule = rule.map_or("A rule that is gone", |rule| rule.title.as_str());
     let label = |identity: &NamedIdentity| {
         [&identity.name, &identity.app_id, &identity.service_principal_id]
@@ -210,8 +223,14 @@ fn title(rule: Option<&RuleFacts>, identities: &[NamedIdentity]) -> String {
         [one] => format!("{rule}: {}", label(one)),
         [first, other] => format!("{rule}: {} and {}", label(first), label(other)),
         [first, others @ ..] => {
-            let many = if identities.len() >= NAMED_AT_MOST { "at least " } else { "" };
-            format!("{rule}: {} and {many}{} others", label(first), others.len())
+            let first = label(first);
+            match in_all.filter(|all| *all > identities.len() as u64) {
+                Some(all) => format!("{rule}: {first} and {} others", all - 1),
+                None if identities.len() >= NAMED_AT_MOST => {
+                    format!("{rule}: {first} and at least {} others", others.len())
+                }
+                None => format!("{rule}: {first} and {} others", others.len()),
+            }
         }
     }
 }

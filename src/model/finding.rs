@@ -47,11 +47,17 @@ pub struct Finding {
 }
 
 /// What later stages need to know of the rule behind a finding.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a thing of its own that a rule is or is not"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleFacts {
     pub title: String,
     pub level: super::severity::Severity,
     pub category: String,
+    /// Whether the different values that it counts are identities.
+    pub counts_identities: bool,
     /// Whether its findings are of one matter, whatever their groups.
     pub across_groups: bool,
     /// The rules whose findings it explains.

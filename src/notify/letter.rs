@@ -13,7 +13,7 @@ use super::message::{Message, digest, plain};
 use super::words::{colour, has_steps, headline, standing};
 use crate::diagnose::phrase::{count, time};
 use crate::diagnose::{Cause, Confidence, Step, Who};
-use crate::model::{IncidentState, NAMED_AT_MOST, TellReason};
+use crate::model::{IncidentState, TellReason};
 
 /// Identities listed with all their ids.
 const WHO_AT_MOST: usize = 10;
@@ -163,9 +163,7 @@ fn filetime(at: DateTime<Utc>) -> u64 {
 fn view(message: &Message) -> View<'_> {
     let card = &message.card;
     let steps: &[Step] = if has_steps(message) { &card.steps } else { &[] };
-    let there_are = card.incident.identities.len().max(card.who.len());
     let is_over = message.is_over();
-    let shown = card.who.len().min(WHO_AT_MOST);
     View {
         topic: &message.topic,
         badge: badge(message),
@@ -183,13 +181,9 @@ fn view(message: &Message) -> View<'_> {
         causes: card.causes.iter().map(cause_lines).collect(),
         unusual: if is_over { &[] } else { &card.unusual },
         who: card.who.iter().take(WHO_AT_MOST).map(who_lines).collect(),
-        who_left_out: match there_are.saturating_sub(shown) {
-            0 => String::new(),
-            more if there_are >= NAMED_AT_MOST => {
-                format!("and at least {more} more: see the incident")
-            }
-            more => format!("and {more} more: see the incident"),
-        },
+        who_left_out: card
+            .left_out(card.who.len().min(WHO_AT_MOST))
+            .map_or_else(String::new, |others| format!("and {others}: see the incident")),
         unknown: if is_over { &[] } else { &card.unknown },
         commands: &message.commands,
         footer: footer(message),

@@ -120,6 +120,7 @@ pub(super) fn cleaned(card: Card) -> Card {
         incident: clean_incident(card.incident),
         what: plain(&card.what),
         who: card.who.iter().map(clean_who).collect(),
+        identity_count: card.identity_count,
         unusual: all(card.unusual),
         causes: card
             .causes

@@ -111,6 +111,7 @@ fn card() -> Card {
             ),
             last_good_at: Some(at(-3)),
         }],
+        identity_count: 1,
         unusual: vec![
             text("34 sign-ins from 2026-01-03 02:04 UTC to 2026-01-03 02:45 UTC."),
             text("Usual is 0 failures and 96 good sign-ins a day, over 30 days."),

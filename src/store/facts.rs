@@ -15,8 +15,17 @@ pub async fn note_facts(
         sqlx::query_as("select id, name, facts from rules").fetch_all(&mut **writing).await?;
     for (id, name, before) in known {
         let Some(rule) = rules.get(&name) else { continue };
-        let RuleFacts { title, level, category, across_groups, hides, is_intermittent, is_shadow } =
-            rule;
+        // Whom it counts is told by its fingerprint.
+        let RuleFacts {
+            title,
+            level,
+            category,
+            counts_identities: _,
+            across_groups,
+            hides,
+            is_intermittent,
+            is_shadow,
+        } = rule;
         let facts = format!(
             "{title}\n{level}\n{category}\n{across_groups} {hides:?} {is_intermittent}\n{is_shadow}"
         );

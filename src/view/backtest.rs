@@ -1,16 +1,56 @@
 //! What would have been found and told, for a terminal.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::phrase::{clean, moment};
 use super::style::{Style, severity_colour};
 use super::table::{ListRow, Shown, table};
-use crate::backtest::{Apart, ChannelTold, IncidentApart, KeyNoise, Report, RuleReport};
+use crate::backtest::{Apart, ChannelTold, IncidentApart, KeyApart, KeyNoise, Report, RuleReport};
 use crate::diagnose::phrase::{self, count};
 use crate::store::noise::FindingsApart;
 
 /// Incidents of one sort that are shown; JSON has all.
 const SHOWN_AT_MOST: usize = 30;
+
+/// Days that are listed; JSON has all.
+const DAYS_AT_MOST: usize = 31;
+
+/// A day and what each channel was told on it.
+struct DayTold {
+    day: String,
+    channels: Vec<(String, u64)>,
+}
+
+impl ListRow for DayTold {
+    const COLUMNS: &'static [&'static str] = &["DAY", "DELIVERIES", "BY CHANNEL"];
+    const GIVES_WAY: usize = 2;
+    const NONE: &'static str = "nobody was told anything";
+
+    fn columns(&self) -> Vec<Shown> {
+        let all: u64 = self.channels.iter().map(|(_, deliveries)| deliveries).sum();
+        let told = self.channels.iter().map(|(channel, told)| format!("{channel} {told}"));
+        vec![
+            self.day.as_str().into(),
+            all.to_string().into(),
+            told.collect::<Vec<_>>().join(", ").into(),
+        ]
+    }
+}
+
+impl ListRow for KeyApart {
+    const COLUMNS: &'static [&'static str] = &["DELIVERIES", "BEFORE", "OF"];
+    const GIVES_WAY: usize = 2;
+    const NONE: &'static str = "of each as much is told";
+
+    fn columns(&self) -> Vec<Shown> {
+        vec![
+            self.deliveries.to_string().into(),
+            self.against.to_string().into(),
+            self.key.as_str().into(),
+        ]
+    }
+}
 
 impl ListRow for RuleReport {
     const COLUMNS: &'static [&'static str] =
@@ -103,6 +143,9 @@ impl ListRow for IncidentApart {
 /// The report, and how it differs from that of other rules.
 #[must_use]
 pub fn backtest(report: &Report, apart: Option<&Apart>, style: &Style) -> String {
+    if report.counted_events == 0 {
+        return nothing(report);
+    }
     let mut text = format!(
         "{} evaluated; counted from {} to {}, {}\n{}, {}, {}\n",
         count(report.events, "sign-in"),
@@ -130,11 +173,50 @@ pub fn backtest(report: &Report, apart: Option<&Apart>, style: &Style) -> String
         );
     }
     section(&mut text, "Told", &table(&report.channels, style));
+    days(&mut text, &report.channels, style);
     section(&mut text, "Loudest", &table(&report.loudest, style));
     if let Some(apart) = apart {
         difference(&mut text, apart, style);
     }
     text
+}
+
+/// Where no sign-in is counted.
+fn nothing(report: &Report) -> String {
+    if report.events == 0 {
+        return format!(
+            "no sign-in before {} is stored, so there is nothing to find; `signinel import FILE` or `signinel run` \
+             brings some\n",
+            moment(report.until)
+        );
+    }
+    format!(
+        "no sign-in from {} on is stored, so nothing is counted; there {} before: give an earlier `--since`\n",
+        moment(report.since),
+        if report.events == 1 { "is 1".to_owned() } else { format!("are {}", report.events) }
+    )
+}
+
+/// What every channel was told on every day, a line for each day on which somebody was told something.
+fn days(text: &mut String, channels: &[ChannelTold], style: &Style) {
+    let mut by_day: BTreeMap<&str, Vec<(String, u64)>> = BTreeMap::new();
+    for channel in channels {
+        for day in &channel.by_day {
+            let told = (channel.channel.clone(), day.deliveries);
+            by_day.entry(&day.day).or_default().push(told);
+        }
+    }
+    let days = by_day.into_iter().map(|(day, channels)| DayTold { day: day.to_owned(), channels });
+    let days: Vec<DayTold> = days.collect();
+    let left_out = days.len().saturating_sub(DAYS_AT_MOST);
+    section(text, "Told, by day", &table(&days[left_out..], style));
+    if left_out > 0 {
+        let _ = writeln!(
+            text,
+            "and on {} before; `--format json` has all",
+            count(left_out as u64, "day")
+        );
+    }
 }
 
 fn difference(text: &mut String, apart: &Apart, style: &Style) {
@@ -151,6 +233,7 @@ fn difference(text: &mut String, apart: &Apart, style: &Style) {
             let _ = writeln!(text, "and {} more; `--format json` has all", number - SHOWN_AT_MOST);
         }
     }
+    section(text, "Of whom more or less is told", &table(&apart.keys, style));
     let more = apart.deliveries.unsigned_abs();
     let more = match apart.deliveries {
         0 => "as many deliveries as".to_owned(),

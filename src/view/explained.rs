@@ -25,6 +25,10 @@ pub fn explained(explanation: &Explanation) -> String {
     for judged in &explanation.detections {
         detection(judged, &mut lines);
     }
+    if let Some(rules) = &explanation.counted_by {
+        lines.push(String::new());
+        lines.push(building_block(rules));
+    }
     for group in &explanation.groups {
         in_group(group, explanation.is_one_record, &mut lines);
     }
@@ -33,6 +37,13 @@ pub fn explained(explanation: &Explanation) -> String {
 
 fn verdict(explanation: &Explanation) -> &'static str {
     let roles = || explanation.groups.iter().filter_map(|group| group.role);
+    if explanation.counted_by.is_some() {
+        return if explanation.counts {
+            "This sign-in is what the building block looks for."
+        } else {
+            "This sign-in is not what the building block looks for."
+        };
+    }
     if explanation.counts {
         "This sign-in counts for the rule."
     } else if roles().any(|role| role == "breaks") {
@@ -41,6 +52,17 @@ fn verdict(explanation: &Explanation) -> &'static str {
         "This sign-in does not count for the rule; it tells what is usual."
     } else {
         "This sign-in is nothing to the rule."
+    }
+}
+
+fn building_block(rules: &[String]) -> String {
+    let nothing = "A building block finds nothing by itself";
+    match rules {
+        [] => format!("{nothing}, and no rule asks for this one."),
+        [one] => format!("{nothing}; ask of the rule that is made of it: `{one}`."),
+        several => {
+            format!("{nothing}; ask of the rules that are made of it: `{}`.", several.join("`, `"))
+        }
     }
 }
 

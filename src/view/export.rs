@@ -99,7 +99,8 @@ fn described(kind: EntryKind) -> &'static str {
         | EntryKind::First
         | EntryKind::Growth
         | EntryKind::Last
-        | EntryKind::Recovered => "Sign-in",
+        | EntryKind::Recovered
+        | EntryKind::GoodBetween => "Sign-in",
         EntryKind::RuleMet => "Rule met",
         EntryKind::Arrived => "Ingested",
         EntryKind::Amended | EntryKind::Change => "Incident changed",

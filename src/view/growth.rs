@@ -10,6 +10,9 @@ const MINUTE: i64 = 60_000_000;
 /// Lines that growth may take.
 const LINES_AT_MOST: usize = 12;
 
+/// Lines that are few enough even where each stands for a single sign-in.
+const FEW_LINES: usize = 4;
+
 /// Stretches asked of the database at once.
 const READ_AT_MOST: i64 = 2_000;
 
@@ -29,7 +32,9 @@ pub(super) fn width_to_read(length: i64) -> i64 {
 pub(super) fn coarsen(buckets: Vec<Bucket>, width: i64) -> (Vec<Bucket>, i64) {
     let mut coarse = (buckets, width);
     for wider in widths().filter(|wider| *wider > width) {
-        if coarse.0.len() <= LINES_AT_MOST {
+        let (lines, events) = (coarse.0.len(), coarse.0.iter().map(|it| it.count).sum::<u64>());
+        let is_sparse = lines > FEW_LINES && events < 2 * lines as u64;
+        if lines <= LINES_AT_MOST && !is_sparse {
             break;
         }
         coarse = (regroup(&coarse.0, wider / coarse.1), wider);
@@ -78,7 +83,10 @@ pub(super) fn lines(buckets: &[Bucket], width: i64) -> Vec<Line> {
         lines.push(Line {
             at: bucket.first_at,
             count: bucket.count,
-            sentence: format!("{} in {span}{in_all}", phrase::count(bucket.count, "sign-in")),
+            sentence: match bucket.count {
+                1 => format!("1 sign-in{in_all}"),
+                number => format!("{number} sign-ins in {span}{in_all}"),
+            },
             quiet,
         });
     }
@@ -114,6 +122,18 @@ mod tests {
     }
 
     #[test]
+    fn single_sign_ins_are_put_together_until_there_is_something_to_say() {
+        let single: Vec<Bucket> =
+            every(5, 12).into_iter().map(|bucket| Bucket { count: 1, ..bucket }).collect();
+        let (few, width) = coarsen(single.clone(), MINUTE);
+        assert_eq!((few.len(), width), (4, 15 * MINUTE));
+        assert_eq!(lines(&few, width)[1].sentence, "3 sign-ins in 15 min, 6 so far");
+        let (few, width) = coarsen(single[..3].to_vec(), MINUTE);
+        assert_eq!((few.len(), width), (3, MINUTE));
+        assert_eq!(lines(&few, width)[0].sentence, "1 sign-in");
+    }
+
+    #[test]
     fn the_longest_history_fits_too() {
         let length = 40 * 365 * 24 * 60 * MINUTE;
         let width = width_to_read(length);
@@ -137,7 +157,7 @@ mod tests {
         assert_eq!(lines[0].sentence, "2 sign-ins in 1 min");
         assert_eq!(lines[1].sentence, "2 sign-ins in 1 min, 4 so far");
         assert_eq!(lines[1].quiet, None);
-        assert_eq!(lines[2].sentence, "1 sign-in in 1 min, 5 so far");
+        assert_eq!(lines[2].sentence, "1 sign-in, 5 so far");
         assert_eq!(lines[2].quiet.as_deref(), Some("after 4 h 58 min without one"));
     }
 }

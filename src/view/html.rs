@@ -118,7 +118,9 @@ fn shown(entry: &Entry, most: u64) -> Moment {
 /// How an entry is coloured.
 fn class(kind: EntryKind) -> &'static str {
     match kind {
-        EntryKind::LastGood | EntryKind::Recovered | EntryKind::Sent => "good",
+        EntryKind::LastGood | EntryKind::GoodBetween | EntryKind::Recovered | EntryKind::Sent => {
+            "good"
+        }
         EntryKind::First | EntryKind::Last | EntryKind::Growth => "seen",
         EntryKind::RuleMet | EntryKind::Dead => "bad",
         EntryKind::Arrived

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::noted::LATE;
 use super::phrase::moment;
 use super::timeline::{Entry, EntryKind, summed_up};
 use crate::detect::Rulebook;
-use crate::diagnose::phrase;
+use crate::diagnose::{measured, phrase};
 use crate::model::Incident;
 use crate::store::incidents::IncidentFinding;
 use crate::store::time;
@@ -74,20 +75,18 @@ fn rule_met(
         .map_or_else(String::new, |rule| format!(": {} ({})", rule.text.title, rule.level));
     let is_shadow = incident.is_shadow || incident.shadow_rules.contains(&row.rule);
     let shadow = if is_shadow { " in shadow" } else { "" };
-    let (from, to) = (time(draft.started_at), time(draft.last_at));
-    let value = draft.measures.get("value").map(|value| {
-        let name = value_names.get(value).unwrap_or(value);
-        format!("new {}", phrase::quoted(name))
-    });
-    let measures = value.into_iter().chain(phrase::measures(&draft.measures));
-    let measures = measures.map(|words| format!(", {words}"));
-    let detail = format!(
-        "{} {}{}; found at {}",
-        phrase::count(draft.event_count, "sign-in"),
-        phrase::within(from, to),
-        measures.collect::<Vec<_>>().concat(),
-        moment(row.found_at)
-    );
+    let value = draft.measures.get("value");
+    let new = value.map(|value| phrase::quoted(value_names.get(value).unwrap_or(value)));
+    let new: Vec<String> = new.into_iter().collect();
+    let detail = match rulebook.rules.get(&row.rule) {
+        Some(rule) => {
+            let enough = measured::enough(rule, draft);
+            measured::numbers(rule.kind_name(), draft, &new, &enough)
+        }
+        // Nobody knows any more what the rule asked for.
+        None => phrase::count(draft.event_count, "sign-in"),
+    };
+    let detail = detail + &found_later(row, incident);
     Entry::new(
         time(draft.detected_at),
         EntryKind::RuleMet,
@@ -95,4 +94,15 @@ fn rule_met(
     )
     .with_detail(detail)
     .with_count(draft.event_count)
+}
+
+/// When it was found, where that was long after it happened and not when the incident was opened, which has an
+/// entry of its own.
+fn found_later(row: &IncidentFinding, incident: &Incident) -> String {
+    let happened_at = time(row.finding.draft.detected_at);
+    if row.found_at - happened_at > LATE && row.found_at > incident.opened_at {
+        format!("; found at {}", moment(row.found_at))
+    } else {
+        String::new()
+    }
 }

@@ -5,7 +5,7 @@ use super::style::{Style, wrap};
 use super::timeline::{ClockOf, Entry, Timeline};
 use crate::diagnose::phrase;
 use crate::diagnose::{Card, Cause, Step, Who};
-use crate::model::{Incident, NAMED_AT_MOST};
+use crate::model::Incident;
 
 /// How far the lines below a heading stand in.
 const INDENT: usize = 2;
@@ -161,10 +161,7 @@ fn answers(page: &mut Page<'_>, card: &Card) {
 
 /// How many identities of the incident are not shown.
 pub(super) fn left_out(card: &Card) -> Option<String> {
-    let named = card.incident.identities.len();
-    let left_out = named.checked_sub(card.who.len()).filter(|number| *number > 0)?;
-    let at_least = if named >= NAMED_AT_MOST { "at least " } else { "" };
-    Some(format!("and {at_least}{}", phrase::others(left_out as u64)))
+    card.left_out(card.who.len()).map(|others| format!("and {others}"))
 }
 
 /// The names and ids of an identity with what they are; those it does not have are left out.
@@ -255,20 +252,21 @@ within 3 h 26 min: the tenant knows no application with this client id (AADSTS70
                           3 h 13 min earlier
 2026-11-23 02:14:07 UTC   First sign-in of it: `build-agent` was refused a token for
                           `Azure Key Vault`, AADSTS700016
-                          Application with identifier '{appIdentifier}' was not found in
-                          the directory.
+                          the tenant knows no application with this client id
                           sign-in 05050505-0505-0505-0505-050505050505
 2026-11-23 02:14:07 UTC   2 sign-ins in 1 min
 2026-11-23 02:15:07 UTC   5 sign-ins in 1 min, 7 so far
 2026-11-23 02:15:30 UTC   Rule `failure_streak` was met: Nothing but failures (medium)
-                          16 sign-ins within 3 h 26 min; found at 2026-11-23 02:21:00 UTC
+                          16 sign-ins in a row within 3 h 26 min; 5 in a row would have
+                          been enough
 2026-11-23 02:16:07 UTC   2 sign-ins in 1 min, 9 so far
 2026-11-23 02:17:07 UTC   2 sign-ins in 1 min, 11 so far
 2026-11-23 02:17:07 UTC   Rule `application_not_found_spike` was met: Application not
                           found, many times (high)
-                          14 sign-ins within 5 min; found at 2026-11-23 02:21:00 UTC
+                          14 sign-ins within 5 min; 10 within 10 min would have been
+                          enough
 2026-11-23 02:18:07 UTC   2 sign-ins in 1 min, 13 so far
-2026-11-23 02:19:07 UTC   1 sign-in in 1 min, 14 so far
+2026-11-23 02:19:07 UTC   1 sign-in, 14 so far
 2026-11-23 02:21:00 UTC * Incident opened: high severity, 11 sign-ins: Application not
                           found, many times: build-agent
 2026-11-23 02:21:00 UTC * Delivery 2 to `chat` planned: opened, high severity, 11 sign-ins
@@ -291,16 +289,16 @@ within 3 h 26 min: the tenant knows no application with this client id (AADSTS70
 2026-11-23 02:30:00 UTC * Incident acknowledged by anna
 2026-11-23 03:21:00 UTC * Delivery 2 to `chat` given up after 9 attempts
                           refused: 404 Not Found
-2026-11-23 05:40:00 UTC   1 sign-in in 1 min, 15 so far
+2026-11-23 05:40:00 UTC   1 sign-in, 15 so far
                           after 3 h 20 min without one
 2026-11-23 05:40:00 UTC   Rule `application_not_found_streak` was met: Application not
                           found, and nothing else (high)
-                          16 sign-ins within 3 h 26 min; found at 2026-11-23 05:43:00 UTC
-2026-11-23 05:41:00 UTC   1 sign-in in 1 min, 16 so far
+                          16 sign-ins in a row within 3 h 26 min; 3 in a row over 30 min
+                          or longer would have been enough
+2026-11-23 05:41:00 UTC   1 sign-in, 16 so far
 2026-11-23 05:41:00 UTC   Last sign-in of it: `build-agent` was refused a token for `Azure
                           Key Vault`, AADSTS700016
-                          Application with identifier '{appIdentifier}' was not found in
-                          the directory.
+                          the tenant knows no application with this client id
                           sign-in 11111111-1111-1111-1111-111111111111
 2026-11-23 05:43:00 UTC * Incident grew: high severity, 13 sign-ins; met as well:
                           application_not_found_streak

@@ -61,6 +61,7 @@ pub enum EntryKind {
     First,
     Growth,
     RuleMet,
+    GoodBetween,
     Last,
     Recovered,
     Arrived,
@@ -96,6 +97,7 @@ impl EntryKind {
             Self::First => "first",
             Self::Growth => "growth",
             Self::RuleMet => "rule_met",
+            Self::GoodBetween => "good_between",
             Self::Last => "last",
             Self::Recovered => "recovered",
             Self::Arrived => "arrived",
@@ -147,6 +149,7 @@ pub async fn timeline(
     entries.extend(rules_met(rulebook, &value_names, &findings, incident));
     let late = LATE.num_microseconds().unwrap_or(0);
     entries.extend(arrivals(&store.arrivals(&scope, late).await?));
+    entries.extend(good_between(store, incident, (rulebook, &findings)).await?);
     entries.extend(recovered(store, incident, &findings).await?);
     entries.extend(notes(&store.notes_of(incident.id).await?));
     entries.extend(store.tellings_of(incident.id).await?.iter().flat_map(told));
@@ -234,11 +237,19 @@ async fn edge(
     let sentence = format!("{ordinal} sign-in of it: {outcome}");
     let told = names.facet(row.facet_id).map(|facet| clean(&facet.failure_reason));
     let why = (row.error_code != 0).then(|| {
-        told.filter(|text| !text.is_empty())
+        told.filter(|text| !text.is_empty() && !has_blanks(text))
             .unwrap_or_else(|| catalogue.meaning(row.error_code).to_owned())
     });
     let entry = Entry::new(time(at), kind, sentence).with_detail(why);
     Ok(Some(Entry { event_id: Some(id.to_string()), ..entry }))
+}
+
+/// Whether a message was left with names where values belong: `{appIdentifier}`.
+fn has_blanks(text: &str) -> bool {
+    text.split('{').skip(1).any(|after| {
+        let word = after.split('}').next().unwrap_or_default();
+        after.len() > word.len() && word.chars().all(char::is_alphanumeric)
+    })
 }
 
 async fn grown(
@@ -284,6 +295,36 @@ pub(super) fn summed_up(mut entries: Vec<Entry>, sentence: impl Fn(u64) -> Strin
     }
     entries.extend(last);
     entries
+}
+
+/// The good sign-ins that ended one run of failures and were before another: evidence that came late may cut a run in two.
+async fn good_between(
+    store: &Store,
+    incident: &Incident,
+    (rulebook, findings): (&Rulebook, &[IncidentFinding]),
+) -> Result<Vec<Entry>, StoreError> {
+    let Some(identity_id) = store.identity_of_incident(incident.id).await? else {
+        return Ok(Vec::new());
+    };
+    let is_streak = |row: &&IncidentFinding| {
+        rulebook.rules.get(&row.rule).is_some_and(|rule| rule.kind_name() == "streak")
+    };
+    let mut entries: Vec<Entry> = Vec::new();
+    for row in findings.iter().filter(is_streak) {
+        let draft = &row.finding.draft;
+        let last_at = time(draft.last_at);
+        let Some((at, _)) = store.recovery(identity_id, &draft.resources, last_at).await? else {
+            continue;
+        };
+        if at < incident.last_seen_at && entries.iter().all(|entry| entry.at != at) {
+            let detail = format!("{} after the failure before it", phrase::span(at - last_at));
+            let sentence = "Good sign-in between the failures".to_owned();
+            entries.push(Entry::new(at, EntryKind::GoodBetween, sentence).with_detail(detail));
+        }
+    }
+    Ok(summed_up(entries, |number| {
+        format!("Good sign-ins between the failures, {}", phrase::times(number))
+    }))
 }
 
 /// The first good sign-in after the failures. Tokens that were given are not healed by more of them.
@@ -336,10 +377,54 @@ mod tests {
         let mut kinds: Vec<EntryKind> = told.entries.iter().map(|entry| entry.kind).collect();
         kinds.sort_unstable();
         kinds.dedup();
+        // All but the good sign-in between failures, which has a night of its own.
         assert_eq!(kinds.len(), 13, "{kinds:?}");
         assert!(told.entries.is_sorted_by_key(|entry| entry.at));
         let grown = told.entries.iter().filter(|entry| entry.kind == EntryKind::Growth);
         assert_eq!(grown.filter_map(|entry| entry.count).sum::<u64>(), 16);
+    }
+
+    #[test]
+    fn a_late_good_sign_in_that_cuts_a_run_in_two_is_told() {
+        let told = night::block_on(async {
+            let mut night = Night::of("orders").await;
+            let failed: Vec<_> =
+                (0..12).map(|place| at("23 02:00:00") + TimeDelta::minutes(5 * place)).collect();
+            night.pass(&failed, 53_003, at("23 03:00:00")).await;
+            night.pass(&[at("23 02:27:00")], 0, at("23 04:30:00")).await;
+            night.timeline().await
+        });
+        let between: Vec<_> = told
+            .entries
+            .iter()
+            .filter(|entry| entry.kind == EntryKind::GoodBetween)
+            .map(|entry| (entry.at, entry.detail.as_deref()))
+            .collect();
+        assert_eq!(between, [(at("23 02:27:00"), Some("2 min after the failure before it"))]);
+    }
+
+    #[test]
+    fn an_identity_of_two_ids_is_named_once() {
+        let told = night::block_on(async {
+            let mut night = Night::of("orders").await;
+            let mut refused = Vec::new();
+            for minute in 0..12 {
+                let mut event =
+                    night.event(at("23 02:00:00") + TimeDelta::seconds(20 * minute), 700_016);
+                // Entra leaves the ids of what it does not know out of some records.
+                if minute % 2 == 0 {
+                    event.identity.service_principal_id = "".into();
+                    event.identity.name = "".into();
+                }
+                refused.push(event);
+            }
+            night.pass_of(&refused, at("23 02:10:00")).await;
+            night.timeline().await
+        });
+        let who = &told.card.who;
+        assert_eq!(who.len(), 1, "{who:#?}");
+        assert_eq!((who[0].name.as_str(), told.card.identity_count), ("orders", 1));
+        assert!(told.card.what.starts_with("The managed identity `orders`"), "{}", told.card.what);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use signinel::standin::graph::Options;
 
@@ -77,7 +78,44 @@ fn deliveries_are_counted_by_channel_and_day_after_the_routes() {
     let (told, named) = (report["deliveries"].as_u64().unwrap(), noise.iter().sum::<u64>());
     // The twenty loudest are named; where there are more keys, some of what is told is of those.
     assert!(if noise.len() < 20 { named == told } else { named <= told }, "{report}");
-    place.run("backtest").says(0, &["night", "everything", "Loudest", "BUSIEST DAY"]);
+    let said = place.run("backtest");
+    said.says(0, &["night", "everything", "Loudest", "BUSIEST DAY", "Told, by day"]);
+    // Each day that JSON has is a line, with what each channel was told on it.
+    let on = |channel: &Value, day: &Value| {
+        let days = channel["by_day"].as_array().unwrap();
+        days.iter().find(|it| it["day"] == *day).map(|it| it["deliveries"].to_string())
+    };
+    for day in everything["by_day"].as_array().unwrap() {
+        let line = said.out.lines().find(|it| it.starts_with(day["day"].as_str().unwrap()));
+        let line = line.unwrap_or_else(|| panic!("{day} is not told:\n{}", said.out));
+        assert!(line.ends_with(&format!("everything {}", day["deliveries"])), "{line}");
+        match on(night, &day["day"]) {
+            Some(told) => assert!(line.contains(&format!("night {told}, ")), "{line}"),
+            None => assert!(!line.contains("night"), "{line}"),
+        }
+    }
+}
+
+#[test]
+fn it_ends_with_the_last_sign_in_and_an_empty_span_is_a_sentence() {
+    let place = watched(36);
+    let until: DateTime<Utc> = place.json("backtest")["until"].as_str().unwrap().parse().unwrap();
+    let lines = std::fs::read_to_string(place.path("all.ndjson")).unwrap();
+    let times = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let times = times.map(|it| it["createdDateTime"].as_str().unwrap().parse::<DateTime<Utc>>());
+    let last = times.map(Result::unwrap).max().unwrap();
+    assert_eq!(until, last + TimeDelta::microseconds(1));
+    place
+        .run("backtest --since 2031-01-01")
+        .says(0, &["no sign-in from 2031-01-01 00:00:00 UTC on is stored", "earlier `--since`"]);
+    place
+        .run("backtest --until 2001-01-01")
+        .says(0, &["no sign-in before 2001-01-01 00:00:00 UTC"]);
+    let empty = Place::new();
+    empty.write("none.ndjson", "");
+    empty.run("import none.ndjson");
+    empty.run("backtest").says(0, &["nothing to find", "`signinel import FILE`"]);
+    assert_eq!(empty.json("backtest")["counted_events"], 0);
 }
 
 #[test]
@@ -155,9 +193,17 @@ fn two_sets_of_rules_are_compared() {
     let count = |report: &Value| report["incidents"].as_i64().unwrap();
     let fewer = i64::try_from(all("gone").len()).unwrap();
     assert_eq!(count(&report), count(&report["against"]["report"]) - fewer);
-    place
-        .run("backtest --rules mine --against shipped")
-        .says(0, &["Incidents that are gone", "severity: high → critical", "fewer than"]);
+    place.run("backtest --rules mine --against shipped").says(
+        0,
+        &[
+            "Incidents that are gone",
+            "severity: high → critical",
+            "fewer than",
+            "Of whom more or less is told",
+        ],
+    );
+    let keys = all("keys");
+    assert!(!keys.is_empty() && keys.iter().all(|key| key["deliveries"] != key["against"]));
     let same = place.json("backtest --against shipped");
     assert_eq!(same["against"]["difference"]["findings"], serde_json::json!([]));
     assert_eq!(same["against"]["difference"]["same"], same["incidents"]);

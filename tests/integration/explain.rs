@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use signinel::clock::{Clock, SystemClock};
 use signinel::detect::{CodeClasses, Detector, Matcher, explain};
 use signinel::model::Finding;
 use signinel::store::{Fetched, Store};
@@ -18,6 +19,10 @@ const NAME: &str = "application_not_found_spike";
 /// The id of a record of the spike.
 fn id(place: u32) -> String {
     format!("00000000-0000-4000-8000-{place:012}")
+}
+
+fn hours_ago(hours: i64) -> DateTime<Utc> {
+    SystemClock.now() - TimeDelta::hours(hours)
 }
 
 fn imported() -> Place {
@@ -53,7 +58,7 @@ fn a_correlation_tells_its_window_and_how_many_would_be_enough() {
         0,
         &[
             ": 12 that count\n",
-            "  yes  events in the window: 10 or more; enough is 10 or more",
+            "  yes  events in the window: at least 10; enough is 10 or more",
             "A finding since ",
             ", 12 sign-ins up to ",
         ],
@@ -104,8 +109,23 @@ fn a_rule_that_did_not_match_tells_which_field_it_was() {
             "Group: address = no value",
         ],
     );
-    // A building block is asked as well.
-    place.run(&format!("rules explain application_not_found {}", id(3))).says(0, &["matched"]);
+    // A building block is asked as well, and finds nothing by itself.
+    let ran = place.run(&format!("rules explain application_not_found {}", id(3)));
+    ran.says(
+        0,
+        &[
+            "This sign-in is what the building block looks for.",
+            "application_not_found (counts): matched",
+            "A building block finds nothing by itself; ask of the rules that are made of it: `application_not_found_spike`, `",
+        ],
+    );
+    assert!(!ran.out.contains("A finding since") && !ran.out.contains("Group:"), "{}", ran.out);
+    place
+        .run(&format!("rules explain conditional_access_blocks {}", id(3)))
+        .says(1, &["is not known here; did you mean `blocked_by_conditional_access`"]);
+    let ran = place.run(&format!("rules explain zebra {}", id(3)));
+    ran.says(1, &["the rule `zebra` is not known here; `signinel rules list` shows the names"]);
+    assert!(!ran.err.contains("failure_streak"), "{}", ran.err);
 }
 
 #[test]
@@ -136,6 +156,60 @@ fn our_kinds_tell_what_they_had_seen() {
             "  no   how it ended: refused; enough is a token: what is refused has not stopped",
         ],
     );
+}
+
+#[test]
+fn what_is_counted_no_further_is_said_to_be_at_least_that() {
+    let place = Place::new();
+    let at = hours_ago(12 * 24);
+    let steady: Vec<Value> = (0..12 * 24)
+        .map(|hour| record("id-payroll", hour, at + TimeDelta::hours(hour.into()), 0))
+        .collect();
+    let lines: Vec<String> = steady.iter().map(ToString::to_string).collect();
+    place.write("steady.ndjson", lines.join("\n"));
+    place.run("import steady.ndjson").says(0, &[]);
+    // 250 sign-ins on eleven days; no more are counted than are asked for.
+    place.run(&format!("rules explain off_rhythm {}", id(250))).says(
+        0,
+        &[
+            "days on which it was seen: at least ",
+            "enough is more than 2 hours away from every hour of the day\n",
+        ],
+    );
+    place
+        .run(&format!("rules explain off_rhythm {}", id(0)))
+        .says(0, &["the hour of the day: ", "enough is any, for no hour was known by then\n"]);
+    place
+        .run(&format!("rules explain first_seen_resource {}", id(250)))
+        .says(0, &["events that made it known: at least "]);
+    place
+        .run(&format!("rules explain dormant_identity_awakes {}", id(250)))
+        .says(0, &["events before it: at least "]);
+}
+
+#[test]
+fn values_of_several_fields_are_told_as_one() {
+    let place = imported();
+    let rule = |kind: &str, ours: &str| {
+        format!(
+            "title: Pairs\nlevel: low\ncorrelation:\n  type: value_count\n  rules: [failed]\n  group-by: [identity]\n  \
+             timespan: 1h\n  condition: {{field: [resourceDisplayName, status.errorCode], gte: {kind}}}\n\
+             signinel: {{category: test{ours}}}\n"
+        )
+    };
+    place.write(
+        "p/failed.yml",
+        "title: Failed\nlogsource: {product: azure, service: signinlogs}\ndetection:\n  it:\n    \
+         outcome: failure\n  condition: it\nlevel: low\nsigninel: {category: building_block}\n",
+    );
+    place.write("p/pairs.yml", rule("2", ""));
+    place.write("p/new_pair.yml", rule("1", ", kind: first_seen, learn_for: 1m, learn_events: 1"));
+    place
+        .run(&format!("--rules p rules explain pairs {}", id(3)))
+        .says(0, &["different values in the window: 1 (Azure Key Vault, 700016); enough is 2"]);
+    place
+        .run(&format!("--rules p rules explain new_pair {}", id(3)))
+        .says(0, &["the value: Azure Key Vault, 700016 (seen before); enough is one that is new"]);
 }
 
 #[test]

@@ -59,6 +59,8 @@ mod hostile;
 mod mishaps;
 /// A source that is told to refuse, and a clock that tests move.
 mod moody;
+/// Every finding says what was seen, over how long, and what would have been enough.
+mod numbers;
 /// An evaluator that looks at the whole history at once.
 mod oracle;
 /// Everything that can go wrong, at once.
@@ -88,6 +90,8 @@ mod storage;
 mod told;
 /// Sign-ins of people.
 mod users;
+/// What people read says as much as is known, and in words that they know.
+mod wording;
 /// A simulated tenant, and what of a database may not depend on how its records came.
 mod world;
 /// Whatever is wrong is told in a sentence, with the exit code that fits.

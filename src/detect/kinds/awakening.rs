@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::absence::span;
-use super::standing::Standing;
+use super::standing::{Standing, up_to};
 use super::window::{Mark, absorb, begin};
 use super::{Fold, Occurrence};
 use crate::model::Draft;
@@ -63,7 +63,7 @@ impl Fold for Awakening {
             )
             .needs(
                 "events before it",
-                before.events,
+                up_to(before.events, self.learn_events),
                 format!("{} or more", self.learn_events),
                 before.events >= self.learn_events,
             )

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fold, Occurrence, Standing};
 use super::absence::span;
+use super::standing::up_to;
 use super::window::{Condition, Windowed};
 use crate::model::Draft;
 
@@ -40,8 +41,7 @@ impl Fold for EventCount {
     ) -> Standing {
         let count = after.0.marks.len() as u64;
         // No more are remembered than are enough.
-        let or_more = self.condition.enough().is_some_and(|enough| count >= enough);
-        let is = if or_more { format!("{count} or more") } else { count.to_string() };
+        let is = up_to(count, self.condition.enough().unwrap_or(u64::MAX));
         Standing::of_window(self.timespan).needs(
             "events in the window",
             is,

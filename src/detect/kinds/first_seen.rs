@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::since::{Since, Whose, inherited};
+use super::standing::up_to;
 use super::window::{Mark, absorb, begin};
 use super::{Fold, Occurrence, Role, Standing};
 use crate::model::{Draft, span_in_words};
@@ -102,7 +103,7 @@ impl Fold for FirstSeen {
             )
             .needs(
                 "events that made it known",
-                before.events,
+                up_to(before.events, self.learn_events),
                 format!("{} or more", self.learn_events),
                 before.events >= self.learn_events,
             )
@@ -112,7 +113,7 @@ impl Fold for FirstSeen {
                 format!("{} or more", self.least),
                 times >= self.least,
             )
-            .knows("values known by now", after.known.len());
+            .knows("values known by now", up_to(after.known.len() as u64, Self::VALUES_AT_MOST as u64));
         let standing = if self.known_at_most == Self::VALUES_AT_MOST {
             standing
         } else {

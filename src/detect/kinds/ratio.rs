@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::absence::span;
+use super::standing::up_to;
 use super::window::{Condition, Mark, WINDOW_AT_MOST, Windowed};
 use super::{Fold, Occurrence, Role, Standing};
 use crate::model::Draft;
@@ -82,7 +83,7 @@ impl Fold for Ratio {
             )
             .needs(
                 "of them right after one that does not count",
-                turns,
+                up_to(turns, self.turns),
                 format!("{} or more", self.turns),
                 turns >= self.turns,
             )

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::absence::span;
 use super::since::{Since, Whose, inherited};
-use super::standing::Standing;
+use super::standing::{Standing, up_to};
 use super::window::{Mark, absorb, begin};
 use super::{Fold, Occurrence};
 use crate::model::Draft;
@@ -52,6 +52,9 @@ impl Hours {
 
     /// As spans of the clock: `06:00 to 18:00`.
     fn said(self) -> String {
+        if self.0.count_ones() == 24 {
+            return "every hour of the day".to_owned();
+        }
         let has = |hour: u32| self.0 & 1 << (hour % 24) != 0;
         let begins = (0..24).filter(|hour| has(*hour) && !has(hour + 23));
         let spans: Vec<String> = begins
@@ -109,7 +112,10 @@ impl Fold for Rhythm {
             .needs(
                 "the hour of the day",
                 format!("{:02}:00 UTC", event.at.rem_euclid(DAY) / HOUR),
-                format!("more than {NEAR} hours away from {}", before.known.said()),
+                match before.known.0 {
+                    0 => "any, for no hour was known by then".to_owned(),
+                    _ => format!("more than {NEAR} hours away from {}", before.known.said()),
+                },
                 is_odd,
             )
             .needs("hours known", hours, format!("{HOURS_AT_MOST} or fewer"), hours <= HOURS_AT_MOST)
@@ -121,7 +127,7 @@ impl Fold for Rhythm {
             )
             .needs(
                 "days on which it was seen",
-                before.days,
+                up_to(before.days, self.learn_events.max(1)),
                 format!("{} or more", self.learn_events),
                 before.days >= self.learn_events,
             )
@@ -193,5 +199,7 @@ mod tests {
     fn hours_are_said_as_spans() {
         let hours = [22, 23, 0, 6, 7].iter().fold(Hours::default(), |all, hour| all.with(Hours::one(hour * HOUR)));
         assert_eq!(hours.said(), "06:00 to 08:00, 22:00 to 01:00");
+        // One that begins and ends nowhere.
+        assert_eq!(Hours((1 << 24) - 1).said(), "every hour of the day");
     }
 }

@@ -52,6 +52,11 @@ impl Standing {
     }
 }
 
+/// A number that is counted no further than to a bound, as a text that does not claim more.
+pub(super) fn up_to(count: u64, bound: u64) -> String {
+    if bound > 0 && count >= bound { format!("at least {count}") } else { count.to_string() }
+}
+
 impl Condition {
     /// The least that is enough, as a number where there is one.
     pub(super) fn least(&self) -> String {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fold, Occurrence, Standing};
 use super::absence::span;
+use super::first_seen::told;
 use super::window::{Condition, WINDOW_AT_MOST, Windowed};
 use crate::model::Draft;
 
@@ -67,13 +68,15 @@ impl Fold for ValueCount {
             return standing.needs("a value that counts", "none", "any", false);
         }
         let distinct = after.counts.len() as u64;
-        let some: Vec<&str> = after.counts.keys().take(SHOWN).map(String::as_str).collect();
-        let more = if after.counts.len() > SHOWN { ", …" } else { "" };
+        let some: Vec<String> = after.counts.keys().take(SHOWN).map(|value| told(value)).collect();
+        // Values that are several together have commas of their own.
+        let between = if event.value.contains('\n') { "; " } else { ", " };
+        let more = if after.counts.len() > SHOWN { format!("{between}…") } else { String::new() };
         standing
             .knows("events in the window", after.window.marks.len())
             .needs(
                 "different values in the window",
-                format!("{distinct} ({}{more})", some.join(", ")),
+                format!("{distinct} ({}{more})", some.join(between)),
                 self.condition.words(),
                 self.condition.holds(distinct),
             )
