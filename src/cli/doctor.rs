@@ -13,8 +13,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::detect::Matcher;
 use crate::diagnose::phrase;
-use crate::store::Store;
 use crate::store::deliveries::DeliveryCounts;
+use crate::store::overview::SourceOverview;
+use crate::store::{Store, Tally};
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
@@ -144,12 +145,10 @@ async fn database(global: &Global, round: &mut Round) {
             .map(|events| format!("{path}: {events} events"))
             .map_err(|error| error.to_string()),
     );
-    match store.tallies().await {
-        Ok(tallies) => {
-            for (name, tally) in tallies {
-                let sentence =
-                    format!("{} records read, {} of them set aside", tally.read, tally.rejected);
-                round.add(format!("records of {name}"), Ok(sentence));
+    match store.source_overviews().await {
+        Ok(overviews) => {
+            for source in overviews {
+                round.add(format!("records of {}", source.name), Ok(records(&source)));
             }
         }
         Err(error) => round.add("database", Err(error.to_string())),
@@ -184,6 +183,19 @@ async fn database(global: &Global, round: &mut Round) {
         );
     }
     store.close().await;
+}
+
+/// What became of the records of a source that are not stored.
+fn records(source: &SourceOverview) -> String {
+    let Tally { read, rejected, other, .. } = source.tally;
+    let mut sentence = format!("{read} records read, {rejected} of them set aside");
+    if other > 0 {
+        let others: Vec<String> =
+            source.others.iter().map(|(log, count)| format!("{count} {log}")).collect();
+        write!(sentence, ", {other} left out ({})", others.join(", "))
+            .expect("a string takes everything");
+    }
+    sentence
 }
 
 async fn sources(config: &Config, offline: bool, round: &mut Round) {

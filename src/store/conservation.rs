@@ -4,12 +4,18 @@ use super::{Store, StoreError, Tally};
 
 impl Store {
     /// What does not add up, a sentence each; empty when all does. Of each source,
-    /// `read = stored + duplicates + rejected + other`; of all together, as many were stored as events
+    /// `read = stored + duplicates + rejected + other`, and of all other ones it is known what they are; of all together, as many were stored as events
     /// have a place in the order of arrival.
     pub async fn unaccounted(&self) -> Result<Vec<String>, StoreError> {
         let mut reader = self.readers().begin().await?;
         let rows: Vec<(String, i64, i64, i64, i64, i64)> = sqlx::query_as(
             "select name, read, stored, duplicates, rejected, other from sources order by name",
+        )
+        .fetch_all(&mut *reader)
+        .await?;
+        let unequal: Vec<(String, i64, i64)> = sqlx::query_as(
+            "select s.name, s.other, coalesce(sum(o.count), 0) as sum from sources s \
+             left join others o on o.source_id = s.id group by s.id having s.other <> sum order by s.name",
         )
         .fetch_all(&mut *reader)
         .await?;
@@ -25,6 +31,11 @@ impl Store {
                 })
             })
             .collect();
+        faults.extend(unequal.iter().map(|(name, other, sum)| {
+            format!(
+                "of `{name}` {other} records were left out and of {sum} it is known what they are"
+            )
+        }));
         let stored: i64 = rows.iter().map(|(_, _, stored, ..)| stored).sum();
         if stored != last_seq {
             faults.push(format!(

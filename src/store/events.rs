@@ -106,6 +106,7 @@ impl Store {
             other,
         };
         super::sources::count(&mut writing, source_id, &tally, now).await?;
+        super::others::count(&mut writing, source_id, &fetched.others).await?;
         super::rejects::take_back(&mut writing, source_id, &retried).await?;
         if let Some(reading) = reading {
             // One of which more was said now was not late.

@@ -30,6 +30,7 @@ const STEPS: &[(i64, &str, &str)] = steps![
     31 "0031_learnt",
     41 "0041_files_known_again",
     42 "0042_replaced",
+    51 "0051_others",
 ];
 
 /// All steps.

@@ -41,6 +41,7 @@ mod namesakes;
 
 /// Who is new, and who was there before.
 pub mod newcomers;
+mod others;
 mod packed;
 mod reconciled;
 /// Records that were set aside.

@@ -16,6 +16,8 @@ pub struct SourceOverview {
     pub kind: String,
     #[serde(flatten)]
     pub tally: Tally,
+    /// What the records are that count as `other`, and how many of each.
+    pub others: BTreeMap<String, u64>,
     pub last_record_at: Option<DateTime<Utc>>,
     pub last_failed_at: Option<DateTime<Utc>>,
     pub last_failure: Option<String>,
@@ -67,6 +69,7 @@ impl Store {
                 last_read_at: row.try_get::<Option<i64>, _>(5)?.map(time),
             });
         }
+        let mut others = super::others::all(&mut reader).await?;
         let rows = sqlx::query(
             "select id, name, kind, read, stored, duplicates, rejected, other, last_record_at, \
              last_failed_at, last_failure from sources order by name",
@@ -86,6 +89,7 @@ impl Store {
                         rejected: count(row.try_get(6)?),
                         other: count(row.try_get(7)?),
                     },
+                    others: others.remove(&row.try_get(0)?).unwrap_or_default(),
                     last_record_at: row.try_get::<Option<i64>, _>(8)?.map(time),
                     last_failed_at: row.try_get::<Option<i64>, _>(9)?.map(time),
                     last_failure: row.try_get(10)?,

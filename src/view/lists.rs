@@ -168,7 +168,11 @@ impl ListRow for SourceOverview {
                 0 => "0".into(),
                 number => Shown::coloured(number.to_string(), AnsiColors::Yellow),
             },
-            tally.other.to_string().into(),
+            std::iter::once(tally.other.to_string())
+                .chain(self.others.iter().map(|(log, count)| format!("{count} {log}")))
+                .collect::<Vec<_>>()
+                .join("\n")
+                .into(),
             if lines.is_empty() { "-".into() } else { lines.join("\n").into() },
         ]
     }

@@ -224,8 +224,7 @@ async fn records_that_do_not_add_up_are_told_by_every_command_that_reads() {
         }
     };
     say_it(false);
-    let to = "sqlite://".to_owned() + place.path("signinel.db").to_str().unwrap();
-    let pool = sqlx::SqlitePool::connect(&to).await.unwrap();
+    let pool = sqlx::SqlitePool::connect(&db(&place)).await.unwrap();
     let change =
         "update sources set stored = stored + 1, duplicates = 0, read = 12 where name = 'import'";
     sqlx::query(change).execute(&pool).await.unwrap();
@@ -238,4 +237,61 @@ async fn records_that_do_not_add_up_are_told_by_every_command_that_reads() {
     assert!(wrong.len() == 2 && wrong.iter().all(|it| it["what"] == "conservation"), "{wrong:?}");
     say_it(true);
     pool.close().await;
+}
+
+/// The categories of some logs that are exported beside sign-ins.
+fn others() -> String {
+    let record = |category: &str| {
+        json!({"time": midnight(), "category": category, "properties": {"id": "x"}}).to_string()
+            + "\n"
+    };
+    [
+        "AuditLogs",
+        "AuditLogs",
+        "AuditLogs",
+        "RiskyUsers",
+        "ProvisioningLogs",
+        "MicrosoftGraphActivityLogs",
+    ]
+    .map(record)
+    .concat()
+}
+
+#[tokio::test]
+async fn what_records_of_other_logs_are_is_kept_for_each_source_and_shown() {
+    let tenant = "00000000-0000-4000-8000-0000000005a3";
+    let people = "interactiveUser";
+    let more = format!("sign_in_types = [\"{people}\"]\nkeep = \"failures\"\nsweeps = []");
+    let shown = records_of(people, 10, 60, |_| 0);
+    let world = World::new(tenant, shown, Faults::default(), &more).await;
+    world.pass().await;
+    let place = &world.place;
+    place.write("others.ndjson", others());
+    for _ in 0..2 {
+        place.run("import others.ndjson").says(0, &["6 of other logs", "3 directory audit"]);
+    }
+    let sources = place.json("sources list");
+    let of = |place: usize| {
+        (&sources[place]["name"], &sources[place]["other"], &sources[place]["others"])
+    };
+    assert_eq!(of(0), (&json!("contoso"), &json!(10), &json!({"unwanted": 10})));
+    let counts = json!({"directory audit": 6, "risk": 2, "provisioning": 2, "Graph activity": 2});
+    assert_eq!(of(1), (&json!("import"), &json!(12), &counts));
+    let told = ["10 unwanted", "6 directory audit", "2 risk", "2 provisioning", "2 Graph activity"];
+    place.run("sources list").says(0, &told);
+    let told = ["12 left out (2 Graph activity, 6 directory audit, 2 provisioning, 2 risk)"];
+    place.run("doctor --offline").says(0, &told);
+
+    let pool = sqlx::SqlitePool::connect(&db(place)).await.unwrap();
+    sqlx::query("update others set count = 5 where log = 'directory audit'")
+        .execute(&pool)
+        .await
+        .unwrap();
+    pool.close().await;
+    let fault = "of `import` 12 records were left out and of 11 it is known what they are";
+    place.run("doctor --offline").says(1, &[fault]);
+}
+
+fn db(place: &Place) -> String {
+    format!("sqlite://{}", place.path("signinel.db").display())
 }
