@@ -1,5 +1,6 @@
 //! Everything that a pass works with, put together in one place for the program and the tests alike.
 
+mod memory;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use crate::detect::{Detector, Matcher, RuleFault, Rulebook};
 use crate::diagnose::{Catalogue, CatalogueError};
 use crate::model::RuleFacts;
 use crate::notify::Outbox;
-use crate::sources::Source;
+use crate::sources::{Memory, Source};
 use crate::store::{Store, StoreError};
 
 pub use watch::{LOOK_EVERY, Watch};
@@ -116,6 +117,10 @@ impl App {
         let store = Store::open(&db).await?;
         for fault in store.unaccounted().await? {
             tracing::error!("{fault}: a fault of Signinel; keep the database and report it");
+        }
+        let memory: Arc<dyn Memory> = Arc::new(store.allowances());
+        for source in &sources {
+            source.remember(&memory);
         }
         let outbox = Outbox::new(channels, &config);
         Ok(Self { sources, ..Self::over(store, (rules, matcher), outbox, config, clock) })

@@ -9,6 +9,7 @@ mod incident;
 mod lateness;
 mod ledger;
 mod record;
+mod sent;
 mod severity;
 mod silence;
 mod span;
@@ -23,6 +24,7 @@ pub use incident::{COVERAGE, Incident, IncidentState, NamedIdentity, ResolvedBy}
 pub use lateness::Lateness;
 pub use ledger::{Covered, Interval, Ledger};
 pub use record::{Form, RawRecord, Rejected};
+pub use sent::Sent;
 pub use severity::Severity;
 pub use silence::{Silence, SilenceScope};
 pub use span::span_in_words;

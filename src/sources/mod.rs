@@ -21,7 +21,8 @@ use crate::clock::Clock;
 use crate::config::{Fault, Section};
 
 pub use source::{
-    Access, Ask, Counts, FetchError, GrowingFile, GrowingFiles, Keep, Page, Pages, Plan, Source,
+    Access, Ask, Counts, FetchError, GrowingFile, GrowingFiles, Keep, Memory, Page, Pages, Plan,
+    Source,
 };
 
 /// Makes what a `[[source]]` asks for.

@@ -3,12 +3,13 @@
 
 use std::io::Read;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::model::Summary;
+use crate::model::{Sent, Summary};
 
 /// What to ask for next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,6 +140,14 @@ pub enum Keep {
     Failures,
 }
 
+/// Keeps what has to outlive the program. The errors are sentences.
+#[async_trait]
+pub trait Memory: Send + Sync {
+    /// What an application sent to a tenant, and what it was told.
+    async fn recall(&self, tenant: &str, application: &str) -> Result<Sent, String>;
+    async fn keep(&self, tenant: &str, application: &str, sent: &Sent) -> Result<(), String>;
+}
+
 /// A place that records are polled from.
 #[async_trait]
 pub trait Source: Send + Sync {
@@ -148,6 +157,9 @@ pub trait Source: Send + Sync {
     fn tenant_id(&self) -> &str;
     fn plan(&self) -> &Plan;
     fn access(&self) -> Access<'_>;
+
+    /// Gives it a memory, where it has something to remember.
+    fn remember(&self, _memory: &Arc<dyn Memory>) {}
 
     /// A page of what the source itself counts of a head; `None` where it does not count.
     async fn counted(&self, _head: &str, _ask: &Ask) -> Result<Option<Counts>, FetchError> {

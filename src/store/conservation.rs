@@ -4,8 +4,8 @@ use super::{Store, StoreError, Tally};
 
 impl Store {
     /// What does not add up, a sentence each; empty when all does. Of each source,
-    /// `read = stored + duplicates + rejected + other`, and of all other ones it is known what they are; of all together, as many were stored as events
-    /// have a place in the order of arrival.
+    /// `read = stored + duplicates + rejected + other`, and of all the other ones it is known what they are;
+    /// of all together, as many were stored as events have a place in the order of arrival.
     pub async fn unaccounted(&self) -> Result<Vec<String>, StoreError> {
         let mut reader = self.readers().begin().await?;
         let rows: Vec<(String, i64, i64, i64, i64, i64)> = sqlx::query_as(

@@ -31,6 +31,7 @@ const STEPS: &[(i64, &str, &str)] = steps![
     41 "0041_files_known_again",
     42 "0042_replaced",
     51 "0051_others",
+    52 "0052_allowances",
 ];
 
 /// All steps.

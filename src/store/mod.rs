@@ -1,5 +1,6 @@
 //! The one place with SQL: a SQLite file that the stages meet at.
 
+mod allowances;
 mod backup;
 mod blocks;
 mod conservation;
@@ -87,6 +88,7 @@ use tokio::sync::Mutex;
 
 use dictionary::Dictionary;
 
+pub use allowances::Allowances;
 pub use backup::{BackupError, Copied};
 pub use batch::{Batch, Fetched, Reject};
 pub use coverage::{HeadCoverage, Reading, ReadingKind, WindowDone};

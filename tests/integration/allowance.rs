@@ -1,21 +1,26 @@
 //! What an application may send to a tenant's logs, whichever of its sources sends it.
 
+use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use signinel::app::{self, App};
-use signinel::clock::Clock;
+use signinel::clock::{Clock, SystemClock};
 use signinel::config::{Config, Section};
 use signinel::pipeline;
 use signinel::sources::graph::{Graph, Settings};
-use signinel::standin::graph::{GraphStandin, Options, Running};
+use signinel::standin::graph::{Faults, GraphStandin, Options, Running, Shown};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::fast::Fast;
 use crate::given::Given;
 use crate::moody::{midnight, records_of};
-use crate::program::Place;
+use crate::program::{Place, record};
+use crate::world;
 
 const BUDGET: u32 = 5;
 
@@ -65,7 +70,7 @@ async fn read(tenant: &str, sign_in_as: [&str; 2]) -> (usize, usize, DateTime<Ut
             tallies.iter().map(|(_, tally)| tally.stored).sum::<u64>() == 2 * 96
         };
         while !all().await {
-            clock.sleep(std::time::Duration::from_secs(1)).await;
+            clock.sleep(Duration::from_secs(1)).await;
         }
         stop.cancel();
         clock.now()
@@ -94,4 +99,81 @@ async fn two_sources_of_one_tenant_and_application_share_its_requests() {
     // Were they two applications in our eyes and one in Graph's, it would be too much.
     let (_, violations, _) = read("00000000-0000-4000-8000-0000000004a2", [ONE, OTHER]).await;
     assert!(violations > 0, "the stand-in lets everything pass");
+}
+
+/// A configuration of one tenant's types, and a Graph that allows so many requests.
+fn running(graph: &Running, tenant: &str, budget: u32, heads: &[&str]) -> Place {
+    let place = Place::new();
+    place.write(
+        "signinel.toml",
+        format!(
+            "[[source]]\nkind = \"graph\"\nname = \"prod\"\ntenant_id = \"{tenant}\"\nendpoint = \"{}\"\n\
+             sign_in_types = {heads:?}\npage_size = 2\ninterval = \"1s\"\nbackfill = \"1d\"\nsweeps = []\n\
+             requests_per_10s = {budget}\ncredential = {{ kind = \"managed_identity\" }}\n",
+            graph.endpoint()
+        ),
+    );
+    place
+}
+
+/// Runs it, and kills it (-9) after a while.
+fn killed(place: &Place, graph: &Running, after: Duration) {
+    let mut command = place.command("run");
+    command.envs(world::identity(graph)).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    std::thread::sleep(after);
+    assert_eq!(child.try_wait().unwrap(), None, "it ended by itself");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// A record each ten minutes of the last hours, of each type.
+fn of_late(heads: &[&str]) -> Vec<Shown> {
+    let now = SystemClock.now();
+    let record = |head: &str, place: u32| {
+        let at = now - TimeDelta::minutes(i64::from(place) * 10 + 5);
+        let mut record = record("app", place, at, 0);
+        record["id"] = format!("{head}-{place}").into();
+        record["signInEventTypes"] = serde_json::json!([head]);
+        Shown::from(record)
+    };
+    heads.iter().flat_map(|head| (0..40).map(move |place| record(head, place))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_is_killed_again_and_again_sends_no_more_than_one_that_is_not() {
+    let heads = ["managedIdentity", "servicePrincipal"];
+    let options = Options {
+        seed: 3,
+        faults: Faults { throttled: 0.2, ..Faults::default() },
+        requests_per_10s: Some(BUDGET as usize),
+        ..Options::default()
+    };
+    let graph = GraphStandin::start(of_late(&heads), options).unwrap();
+    let place = running(&graph, "00000000-0000-4000-8000-0000000004b1", BUDGET, &heads);
+    let mut random = ChaCha8Rng::seed_from_u64(12);
+    for _ in 0..16 {
+        killed(&place, &graph, Duration::from_millis(random.random_range(700..3_500)));
+    }
+    let requests = graph.requests();
+    assert!(requests > BUDGET as usize, "only {requests} requests, which shows little");
+    assert_eq!((graph.violations(), graph.hasty()), (0, 0), "of {requests} requests");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_that_the_application_was_told_outlives_the_program_for_all_of_its_types() {
+    let heads = ["managedIdentity", "servicePrincipal", "nonInteractiveUser"];
+    // The first request is told to come back in ten minutes; the other types did not ask yet.
+    let options = Options {
+        faults: Faults { throttled_long: 1.0, ..Faults::default() },
+        ..Options::default()
+    };
+    let graph = GraphStandin::start(of_late(&heads), options).unwrap();
+    let place = running(&graph, "00000000-0000-4000-8000-0000000004b2", 1, &heads);
+    for _ in 0..4 {
+        killed(&place, &graph, Duration::from_secs(3));
+    }
+    assert_eq!((graph.requests(), graph.hasty()), (1, 0));
+    let coverage = place.json("coverage");
+    assert_eq!(coverage["heads"].as_array().unwrap().len(), 1, "{coverage}");
 }

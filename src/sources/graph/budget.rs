@@ -3,22 +3,37 @@
 //! Graph counts requests when they arrive, we know only when we sent and when the answer began. So a
 //! request counts from its sending until 10 s after its answer began, whatever the network did; but one
 //! whose answer does not begin has arrived or never will, and holds its place not much longer.
+//!
+//! A program that is killed and started again is one to Graph. So what may be sent is written down before it is, a
+//! few requests at once where many are allowed, and counts for the next start as if all of it had been sent late.
 
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
+use crate::model::Sent;
+use crate::sources::Memory;
 
 /// The stretch that Graph counts over.
 pub(super) const STRETCH: Duration = Duration::from_secs(10);
 
 /// So long after it was sent a request has arrived, whether or not it is answered.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(5);
+
+/// What was written down beforehand is sent within this, or written down anew.
+const LAPSES_AFTER: Duration = Duration::from_secs(1);
+
+/// Longer than what is written down may still count.
+const OF_LATE: TimeDelta = TimeDelta::seconds(30);
+
+/// So many times within what is allowed it is written down what is to be sent.
+const PARTS: usize = 50;
 
 /// After so long without a refusal, one request more is tried.
 const FORGETS_AFTER: Duration = Duration::from_mins(10);
@@ -30,12 +45,24 @@ type Key = (String, String);
 static IN_USE: LazyLock<Mutex<HashMap<Key, Weak<Budget>>>> = LazyLock::new(Mutex::default);
 
 /// Requests that may be sent, shared by all that Graph counts as one.
-#[derive(Debug)]
 pub(super) struct Budget {
     count: Mutex<Count>,
+    key: Key,
     /// Held by the one who is next, so that requests go in the order in which they were asked for.
-    turn: tokio::sync::Mutex<()>,
+    turn: tokio::sync::Mutex<Turn>,
     freed: Notify,
+    memory: Mutex<Option<Arc<dyn Memory>>>,
+    /// Held by whoever writes down, so that the later is written later.
+    writing: tokio::sync::Mutex<()>,
+}
+
+/// What the one who is next knows.
+#[derive(Debug, Default)]
+struct Turn {
+    is_recalled: bool,
+    /// Requests that are written down and were not sent yet, and how long they may be.
+    ahead: usize,
+    until: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -46,13 +73,15 @@ struct Count {
     limit: usize,
     /// When those whose answer has not begun were sent, by number.
     in_flight: BTreeMap<u64, Instant>,
-    sent: u64,
+    number: u64,
     /// When the answers of the last 10 s began, or when they should have.
     answered: Vec<Instant>,
     /// Nobody sends before then, for the service asked for that.
     rests_until: Option<Instant>,
     /// When the limit was last changed.
     learnt_at: Option<Instant>,
+    /// What the next start is to know, by the time of the machine.
+    sent: Sent,
 }
 
 /// Leave to send one request. Drop it when the answer begins.
@@ -76,34 +105,47 @@ impl Budget {
             drop(count);
             return budget;
         }
-        let budget = Arc::new(Self::new(limit));
+        let budget = Arc::new(Self::new(key.clone(), limit));
         in_use.insert(key, Arc::downgrade(&budget));
         budget
     }
 
-    fn new(limit: NonZeroU32) -> Self {
+    fn new(key: Key, limit: NonZeroU32) -> Self {
         Self {
+            key,
             count: Mutex::new(Count {
                 most: limit.get() as usize,
                 limit: limit.get() as usize,
                 in_flight: BTreeMap::new(),
-                sent: 0,
+                number: 0,
                 answered: Vec::new(),
                 rests_until: None,
                 learnt_at: None,
+                sent: Sent::default(),
             }),
             turn: tokio::sync::Mutex::default(),
             freed: Notify::new(),
+            memory: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
         }
     }
 
     /// Waits until one more request may be sent.
     pub(super) async fn take<'a>(&'a self, clock: &'a dyn Clock) -> Slot<'a> {
-        let _turn = self.turn.lock().await;
+        let mut turn = self.turn.lock().await;
+        if !std::mem::replace(&mut turn.is_recalled, true) {
+            self.recall(clock).await;
+        }
         loop {
             let now = clock.instant();
-            let until = match locked(&self.count).try_take(now) {
-                Ok(number) => return Slot { budget: self, number, clock },
+            let room = locked(&self.count).room(now);
+            let until = match room {
+                // Writing takes time, in which a rest may be asked for.
+                Ok(()) if self.writes_ahead(&mut turn, clock).await => continue,
+                Ok(()) => {
+                    let number = locked(&self.count).take(now);
+                    return Slot { budget: self, number, clock };
+                }
                 Err(until) => until,
             };
             tokio::select! {
@@ -118,21 +160,101 @@ impl Budget {
     /// The service refused a request as one too many. What it counts it counts for all who share this
     /// budget, so all of them wait; and because it bears less than was thought, fewer are sent for a
     /// while.
-    pub(super) fn refused(&self, wait: Duration, now: Instant) {
-        let mut count = locked(&self.count);
-        let until = now + wait;
-        count.rests_until = count.rests_until.max(Some(until));
-        // Requests that were under way together are refused together: that is one lesson.
-        if count.learnt_at.is_none_or(|at| now.duration_since(at) > STRETCH) {
-            count.limit = (count.limit * 4 / 5).max(1);
-            count.learnt_at = Some(now);
+    pub(super) async fn refused(&self, wait: Duration, clock: &dyn Clock) {
+        locked(&self.count).refused(wait, clock);
+        self.write().await;
+    }
+
+    /// What it is to remember from now on, and where from.
+    pub(super) fn remember(&self, memory: &Arc<dyn Memory>) {
+        *locked(&self.memory) = Some(Arc::clone(memory));
+    }
+
+    /// Takes up what the program before this one sent and was told.
+    async fn recall(&self, clock: &dyn Clock) {
+        let Some(memory) = locked(&self.memory).clone() else { return };
+        match memory.recall(&self.key.0, &self.key.1).await {
+            Ok(sent) => locked(&self.count).recall(sent, clock),
+            Err(error) => {
+                tracing::warn!(tenant = self.key.0, "requests sent before are not known: {error}");
+            }
+        }
+    }
+
+    /// Whether it had to be written down first that a request is to be sent.
+    async fn writes_ahead(&self, turn: &mut Turn, clock: &dyn Clock) -> bool {
+        if locked(&self.memory).is_none() {
+            return false;
+        }
+        if turn.ahead > 0 && turn.until.is_some_and(|until| clock.instant() < until) {
+            turn.ahead -= 1;
+            return false;
+        }
+        {
+            let mut count = locked(&self.count);
+            turn.ahead = (count.limit / PARTS).max(1);
+            let at = clock.now();
+            let is_of_late = |(sent, _): &(DateTime<Utc>, u32)| (at - *sent).abs() < OF_LATE;
+            count.sent.requests.retain(is_of_late);
+            count.sent.requests.push((at, u32::try_from(turn.ahead).unwrap_or(u32::MAX)));
+        }
+        self.write().await;
+        turn.until = Some(clock.instant() + LAPSES_AFTER);
+        true
+    }
+
+    async fn write(&self) {
+        let Some(memory) = locked(&self.memory).clone() else { return };
+        let _writing = self.writing.lock().await;
+        let sent = locked(&self.count).sent.clone();
+        // A full disk stops the program by itself.
+        if let Err(error) = memory.keep(&self.key.0, &self.key.1, &sent).await {
+            tracing::warn!(tenant = self.key.0, "it is not kept what was sent: {error}");
         }
     }
 }
 
 impl Count {
-    /// Counts one more request in, or says from when on it may be tried again.
-    fn try_take(&mut self, now: Instant) -> Result<u64, Instant> {
+    fn refused(&mut self, wait: Duration, clock: &dyn Clock) {
+        let (now, at) = (clock.instant(), clock.now());
+        self.rests_until = self.rests_until.max(Some(now + wait));
+        let rests = self.rests_until.map_or(wait, |until| until - now);
+        self.sent.rest = TimeDelta::from_std(rests).ok().map(|rests| (at, at + rests));
+        // Requests that were under way together are refused together: that is one lesson.
+        if self.learnt_at.is_none_or(|at| now.duration_since(at) > STRETCH) {
+            self.limit = (self.limit * 4 / 5).max(1);
+            self.learnt_at = Some(now);
+            self.sent.bears = u32::try_from(self.limit).ok().map(|bears| (bears, at));
+        }
+    }
+
+    /// Nobody knows of a request that was written down when it arrived: as late as it may have. A clock that was set
+    /// back makes it no older.
+    fn recall(&mut self, sent: Sent, clock: &dyn Clock) {
+        let (now, at) = (clock.instant(), clock.now());
+        let age = |then: DateTime<Utc>| (at - then).to_std().unwrap_or_default();
+        for (then, number) in &sent.requests {
+            let arrived = age(*then).saturating_sub(LAPSES_AFTER + ARRIVES_WITHIN);
+            if arrived <= STRETCH {
+                let began = now.checked_sub(arrived).unwrap_or(now);
+                self.answered.extend((0..*number).map(|_| began));
+            }
+        }
+        if let Some((told_at, until)) = sent.rest {
+            let rests = (until - at).min(until - told_at).to_std().unwrap_or_default();
+            self.rests_until = self.rests_until.max(Some(now + rests));
+        }
+        if let Some((bears, learnt_at)) = sent.bears {
+            let forgotten = age(learnt_at).as_secs() / FORGETS_AFTER.as_secs();
+            let bears = (bears as usize).saturating_add(usize::try_from(forgotten).unwrap_or(0));
+            self.limit = bears.clamp(1, self.most);
+            self.learnt_at = Some(now);
+        }
+        self.sent = sent;
+    }
+
+    /// Whether one more request may be sent; if not, from when on it may be tried again.
+    fn room(&mut self, now: Instant) -> Result<(), Instant> {
         // Exactly 10 s later is still the same stretch.
         self.answered.retain(|began| now.saturating_duration_since(*began) <= STRETCH);
         if let Some(until) = self.rests_until.filter(|until| *until > now) {
@@ -150,12 +272,17 @@ impl Count {
             .chain(self.answered.iter().copied())
             .collect();
         if counted.len() < self.limit {
-            self.sent += 1;
-            self.in_flight.insert(self.sent, now);
-            return Ok(self.sent);
+            return Ok(());
         }
         let first = counted.into_iter().min().unwrap_or(now);
         Err(first + STRETCH + Duration::from_millis(1))
+    }
+
+    /// Counts one more request in.
+    fn take(&mut self, now: Instant) -> u64 {
+        self.number += 1;
+        self.in_flight.insert(self.number, now);
+        self.number
     }
 }
 
@@ -191,7 +318,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_stretch_of_ten_seconds_holds_more_than_the_limit() {
-        let budget = Arc::new(Budget::new(of(5)));
+        let budget = Arc::new(Budget::new(Key::default(), of(5)));
         let times = Arc::new(Mutex::new(Vec::new()));
         let requests = |task: u64, budget: Arc<Budget>, times: Arc<Mutex<Vec<Instant>>>| async move {
             for request in 0..15 {
@@ -220,11 +347,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn after_a_refusal_all_wait_as_asked_and_then_send_less_for_a_while() {
-        let budget = Budget::new(of(5));
+        let budget = Budget::new(Key::default(), of(5));
         drop(budget.take(&SystemClock).await);
         let began = Instant::now();
-        budget.refused(Duration::from_secs(40), Instant::now());
-        budget.refused(Duration::from_secs(7), Instant::now());
+        budget.refused(Duration::from_secs(40), &SystemClock).await;
+        budget.refused(Duration::from_secs(7), &SystemClock).await;
         drop(budget.take(&SystemClock).await);
         assert!(began.elapsed() >= Duration::from_secs(40));
         let rate = async |requests: u32| {
@@ -241,7 +368,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_request_without_an_answer_holds_its_place_no_longer_than_it_may_count() {
-        let budget = Budget::new(of(1));
+        let budget = Budget::new(Key::default(), of(1));
         let began = Instant::now();
         let hung = budget.take(&SystemClock).await;
         drop(budget.take(&SystemClock).await);
@@ -257,7 +384,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_request_given_up_while_waiting_takes_no_place() {
-        let budget = Budget::new(of(1));
+        let budget = Budget::new(Key::default(), of(1));
         drop(budget.take(&SystemClock).await);
         for _ in 0..3 {
             let given_up =
@@ -267,6 +394,71 @@ mod tests {
         let began = Instant::now();
         drop(budget.take(&SystemClock).await);
         assert!(began.elapsed() < Duration::from_secs(8));
+    }
+
+    /// A memory of one application.
+    #[derive(Default)]
+    struct Kept(Mutex<Sent>);
+
+    #[async_trait::async_trait]
+    impl Memory for Kept {
+        async fn recall(&self, _: &str, _: &str) -> Result<Sent, String> {
+            Ok(locked(&self.0).clone())
+        }
+        async fn keep(&self, _: &str, _: &str, sent: &Sent) -> Result<(), String> {
+            *locked(&self.0) = sent.clone();
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_counts_what_was_sent_before_it_and_rests_and_spares_as_was_told() {
+        let kept = Arc::new(Kept::default());
+        let start = || {
+            let budget = Budget::new(Key::default(), of(5));
+            budget.remember(&(Arc::clone(&kept) as Arc<dyn Memory>));
+            budget
+        };
+        // Killed with its requests under way.
+        let first = start();
+        for _ in 0..5 {
+            std::mem::forget(first.take(&SystemClock).await);
+        }
+        let (second, began) = (start(), Instant::now());
+        drop(second.take(&SystemClock).await);
+        assert!(began.elapsed() > STRETCH, "{:?}", began.elapsed());
+        second.refused(Duration::from_mins(10), &SystemClock).await;
+        let (third, began) = (start(), Instant::now());
+        drop(third.take(&SystemClock).await);
+        let rested = began.elapsed();
+        assert!(
+            rested > Duration::from_secs(590) && rested < Duration::from_secs(601),
+            "{rested:?}"
+        );
+        assert_eq!(locked(&third.count).limit, 4);
+        // The machine's clock was a day ahead.
+        let ahead = |at: DateTime<Utc>| at + TimeDelta::days(1);
+        let mut sent = locked(&kept.0).clone();
+        sent.requests.iter_mut().for_each(|(at, _)| *at = ahead(*at));
+        sent.rest = sent.rest.map(|(told_at, until)| (ahead(told_at), ahead(until)));
+        *locked(&kept.0) = sent;
+        let (fourth, began) = (start(), Instant::now());
+        drop(fourth.take(&SystemClock).await);
+        assert!(began.elapsed() < Duration::from_secs(601), "{:?}", began.elapsed());
+        assert!(locked(&kept.0).requests.iter().all(|(at, _)| *at < SystemClock.now()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_many_are_allowed_not_each_is_written_down() {
+        let kept: Arc<Kept> = Arc::default();
+        let budget = Budget::new(Key::default(), of(1000));
+        budget.remember(&(Arc::clone(&kept) as Arc<dyn Memory>));
+        for _ in 0..100 {
+            drop(budget.take(&SystemClock).await);
+        }
+        let written: Vec<u32> =
+            locked(&kept.0).requests.iter().map(|(_, number)| *number).collect();
+        assert_eq!(written, [20; 5]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::{Fault, Section};
 use crate::sources::entra::Tokens;
 use crate::sources::http;
-use crate::sources::{Access, Ask, Counts, FetchError, Page, Pages, Plan, Source};
+use crate::sources::{Access, Ask, Counts, FetchError, Memory, Page, Pages, Plan, Source};
 
 use answer::Refusal;
 use budget::Budget;
@@ -98,7 +98,7 @@ impl Graph {
             )));
         }
         if answer.status != StatusCode::OK {
-            return Err(self.refused(head, ask, &answer));
+            return Err(self.refused(head, ask, &answer).await);
         }
         self.was_let_in.store(true, Ordering::Relaxed);
         match answer::next_link(&answer.body) {
@@ -113,7 +113,7 @@ impl Graph {
     }
 
     /// Why an answer is none, and what follows for later requests.
-    fn refused(&self, head: &str, ask: &Ask, answer: &Answer) -> FetchError {
+    async fn refused(&self, head: &str, ask: &Ask, answer: &Answer) -> FetchError {
         let refusal = Refusal {
             settings: &self.settings,
             head,
@@ -131,7 +131,7 @@ impl Graph {
         }
         if answer.status == StatusCode::TOO_MANY_REQUESTS {
             let wait = error.told().unwrap_or(self.settings.plan.retry_wait);
-            self.budget.refused(wait, self.clock.instant());
+            self.budget.refused(wait, &*self.clock).await;
         }
         error
     }
@@ -259,15 +259,21 @@ impl Source for Graph {
         Access::Pages(self)
     }
 
+    fn remember(&self, memory: &Arc<dyn Memory>) {
+        self.budget.remember(memory);
+    }
+
     async fn counted(&self, head: &str, ask: &Ask) -> Result<Option<Counts>, FetchError> {
         let Some(function) = summary::function(head) else { return Ok(None) };
         let answer = self.answer(self.count_url(function, ask)?).await?;
         match answer.status {
             StatusCode::OK => {}
             StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS => {
-                return Err(self.refused(head, ask, &answer));
+                return Err(self.refused(head, ask, &answer).await);
             }
-            status if status.is_server_error() => return Err(self.refused(head, ask, &answer)),
+            status if status.is_server_error() => {
+                return Err(self.refused(head, ask, &answer).await);
+            }
             // Not there, or not for this tenant: it is an extra, and its absence no fault.
             _ => return Ok(None),
         }
