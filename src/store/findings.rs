@@ -258,17 +258,7 @@ impl NewFindings {
             );
             let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(rows.len() == ROWS_AT_ONCE);
             for ((rule_id, group_id), draft, now) in rows {
-                query = query
-                    .bind(rule_id)
-                    .bind(group_id)
-                    .bind(draft.started_at)
-                    .bind(draft.first_event.0.to_vec())
-                    .bind(draft.detected_at)
-                    .bind(draft.last_at)
-                    .bind(draft.last_event.0.to_vec())
-                    .bind(i64::try_from(draft.event_count).unwrap_or(i64::MAX))
-                    .bind(evidence(draft))
-                    .bind(now);
+                query = with_evidence(query.bind(rule_id).bind(group_id), draft).bind(now);
             }
             query.execute(&mut **writing).await?;
         }
@@ -284,23 +274,27 @@ pub async fn update_finding(
     draft: &Draft,
     now: i64,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    let update = sqlx::query(
         "update findings set started_at = $2, first_event = $3, detected_at = $4, last_at = $5, \
          last_event = $6, event_count = $7, evidence = $8, amended_at = $9, unconfirmed = 0, ungrouped = 1 \
          where id = $1",
-    )
-    .bind(id.0)
-    .bind(draft.started_at)
-    .bind(draft.first_event.0.to_vec())
-    .bind(draft.detected_at)
-    .bind(draft.last_at)
-    .bind(draft.last_event.0.to_vec())
-    .bind(i64::try_from(draft.event_count).unwrap_or(i64::MAX))
-    .bind(evidence(draft))
-    .bind(now)
-    .execute(&mut **writing)
-    .await?;
+    );
+    with_evidence(update.bind(id.0), draft).bind(now).execute(&mut **writing).await?;
     Ok(())
+}
+
+type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+
+/// Binds what a finding says, in the order in which its columns stand.
+fn with_evidence<'q>(query: Query<'q>, draft: &Draft) -> Query<'q> {
+    query
+        .bind(draft.started_at)
+        .bind(draft.first_event.0.to_vec())
+        .bind(draft.detected_at)
+        .bind(draft.last_at)
+        .bind(draft.last_event.0.to_vec())
+        .bind(i64::try_from(draft.event_count).unwrap_or(i64::MAX))
+        .bind(evidence(draft))
 }
 
 /// Confirms a finding of a rule that was changed and finds it still.

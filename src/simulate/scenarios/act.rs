@@ -119,6 +119,13 @@ impl Act {
         self.changes.push((member, Change { span, instead: None }));
     }
 
+    /// One of the cast, who was not heard from the beginning on but for what the story tells, is well again.
+    pub(super) fn back(&mut self, member: usize, at: i64) {
+        let who = Arc::clone(&self.cast[member]);
+        self.recovered(at, &who);
+        self.silent(member, self.at..at);
+    }
+
     /// The hero is not there before the story.
     pub(super) fn born(&mut self) {
         self.silent(0, i64::MIN..self.at);

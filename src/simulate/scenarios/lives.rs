@@ -49,8 +49,7 @@ pub(super) fn estate_deleted(act: &mut Act) {
             at += act.draw.between(8 * MINUTE, 16 * MINUTE);
         }
         let relief = over + act.draw.between(0, 10 * MINUTE);
-        act.recovered(relief, &who);
-        act.silent(member, act.at..relief);
+        act.back(member, relief);
     }
 }
 
@@ -58,10 +57,8 @@ pub(super) fn estate_deleted(act: &mut Act) {
 pub(super) fn estate_silent(act: &mut Act) {
     let back = act.at + act.draw.between(16 * HOUR, 22 * HOUR);
     for member in 0..act.cast.len() {
-        let who = Arc::clone(&act.cast[member]);
         let relief = back + act.draw.between(0, 10 * MINUTE);
-        act.recovered(relief, &who);
-        act.silent(member, act.at..relief);
+        act.back(member, relief);
     }
 }
 

@@ -137,8 +137,7 @@ pub(super) fn fleet_refused(act: &mut Act) {
             at += act.draw.between(MINUTE, 4 * MINUTE);
         }
         let relief = over + act.draw.between(0, 4 * MINUTE);
-        act.recovered(relief, &who);
-        act.silent(member, act.at..relief);
+        act.back(member, relief);
     }
 }
 
