@@ -7,7 +7,7 @@ use super::phrase::moment;
 use super::timeline::{Entry, EntryKind, summed_up};
 use crate::detect::Rulebook;
 use crate::diagnose::{measured, phrase};
-use crate::model::Incident;
+use crate::model::{Incident, NAMED_AT_MOST};
 use crate::store::incidents::IncidentFinding;
 use crate::store::time;
 
@@ -50,16 +50,22 @@ fn symptom((name, cause): (&str, &str), findings: &[&IncidentFinding]) -> Option
     let sentence = format!(
         "Taken in as a symptom of `{cause}`: `{name}`, {} of {}",
         phrase::count(findings.len() as u64, "finding"),
-        match identities.len() {
-            1 => "1 identity".to_owned(),
-            number => format!("{number} identities"),
-        }
+        identities_told(identities.len())
     );
     let sign_ins = drafts().map(|draft| draft.event_count).sum();
     let detail =
         format!("{} {}", phrase::count(sign_ins, "sign-in"), phrase::within(time(from), time(to)));
     let entry = Entry::new(time(at), EntryKind::RuleMet, sentence);
     Some(entry.with_detail(detail).with_count(sign_ins))
+}
+
+/// A finding names no more identities than it can.
+fn identities_told(number: usize) -> String {
+    match number {
+        1 => "1 identity".to_owned(),
+        _ if number >= NAMED_AT_MOST => format!("at least {number} identities"),
+        _ => format!("{number} identities"),
+    }
 }
 
 fn rule_met(
@@ -104,5 +110,19 @@ fn found_later(row: &IncidentFinding, incident: &Incident) -> String {
         format!("; found at {}", moment(row.found_at))
     } else {
         String::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_as_can_be_named_may_be_more() {
+        for (number, told) in
+            [(1, "1 identity"), (63, "63 identities"), (64, "at least 64 identities")]
+        {
+            assert_eq!(identities_told(number), told);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What happened when: the evidence by its own time, and beside it what this program did.
 
+use std::cmp::Ordering;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -244,6 +246,18 @@ async fn edge(
     Ok(Some(Entry { event_id: Some(id.to_string()), ..entry }))
 }
 
+/// Why the sign-ins that are counted here are not as many as the incident says.
+fn apart(counted: u64, of_incident: u64) -> Option<String> {
+    let named = "counted over the identities, resources and codes that the findings name";
+    match counted.cmp(&of_incident) {
+        Ordering::Equal => None,
+        Ordering::Less => Some(format!("{named}: {counted} of {of_incident}")),
+        Ordering::Greater => Some(format!(
+            "{named}, those of symptoms too: {counted}; the incident itself rests on {of_incident}"
+        )),
+    }
+}
+
 /// Whether a message was left with names where values belong: `{appIdentifier}`.
 fn has_blanks(text: &str) -> bool {
     text.split('{').skip(1).any(|after| {
@@ -264,12 +278,7 @@ async fn grown(
     if counted < 2 {
         return Ok(Vec::new());
     }
-    let of_all = (counted != incident.event_count).then(|| {
-        format!(
-            "counted over the identities, resources and codes that the findings name: {counted} of {}",
-            incident.event_count
-        )
-    });
+    let of_all = apart(counted, incident.event_count);
     let entries = growth::lines(&buckets, width).into_iter().enumerate().map(|(place, line)| {
         let detail = if place == 0 { of_all.clone() } else { line.quiet };
         Entry::new(time(line.at), EntryKind::Growth, line.sentence)
@@ -550,6 +559,14 @@ mod tests {
         assert_eq!(card.causes[0].confidence, Confidence::High);
         assert!(card.causes[0].sentence.starts_with("`orders` was deleted"), "{:?}", card.causes);
         assert!(card.unknown.iter().all(|text| !text.starts_with("Whether it ever worked")));
+    }
+
+    #[test]
+    fn a_part_is_told_of_a_whole_that_is_larger() {
+        assert_eq!(apart(12, 12), None);
+        assert!(apart(9, 12).unwrap().ends_with("name: 9 of 12"));
+        let told = apart(166, 12).unwrap();
+        assert!(told.ends_with("symptoms too: 166; the incident itself rests on 12"), "{told}");
     }
 
     #[test]

@@ -59,6 +59,8 @@ mod hostile;
 mod mishaps;
 /// A source that is told to refuse, and a clock that tests move.
 mod moody;
+/// Who has the name of one that was before inherits what is known of it.
+mod namesakes;
 /// Every finding says what was seen, over how long, and what would have been enough.
 mod numbers;
 /// An evaluator that looks at the whole history at once.

@@ -294,9 +294,32 @@ fn good_records_between_bad_ones_are_stored_and_the_bad_ones_kept() {
     let shown: Vec<String> =
         (1..=3).map(|id| place.run(&format!("rejects show {id}")).out).collect();
     assert!(shown.iter().any(|record| record.contains("dear colleague")), "{shown:?}");
+    // Where it was and why stand beside the record, not within it; JSON has all together.
+    let ran = place.run("rejects show 1");
+    assert!(!ran.out.contains("it is not JSON"), "{ran:?}");
+    let kept = place.json("rejects show 1");
+    assert_eq!(kept["place"], 2);
+    assert!(kept["reason"].as_str().unwrap().contains("it is not JSON"), "{kept}");
+    assert_eq!(kept["record"].as_str().unwrap().trim(), lines[1].trim());
     place
         .run("rejects show 99")
         .says(1, &["there is no rejected record 99", "`signinel rejects list`"]);
+}
+
+#[test]
+fn records_of_other_logs_are_told_by_what_they_are() {
+    let place = Place::new();
+    let audit = r#"{"time":"2026-11-20T02:04:11Z","category":"AuditLogs","properties":{"activityDisplayName":"Add owner"}}"#;
+    let activity = r#"{"time":"2026-11-20T02:04:11Z","category":"Administrative","resourceId":"/SUBSCRIPTIONS/1"}"#;
+    place.write("mixed.ndjson", [audit, activity, audit].join("\n"));
+    let ran = place.run("import mixed.ndjson");
+    ran.says(0, &["3 records read", "3 of other logs"]);
+    let told: Vec<&str> = ran.out.lines().filter(|line| line.starts_with("  other")).collect();
+    assert_eq!(
+        told,
+        ["  other      2 directory audit", "  other      1 subscription activity"],
+        "{ran:?}"
+    );
 }
 
 #[test]
