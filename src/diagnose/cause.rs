@@ -205,8 +205,11 @@ fn outage(facts: &Facts<'_>, catalogue: &Catalogue) -> Option<Guess> {
     let mut because: Vec<String> =
         first.map(|code| code_seen(facts, catalogue, code)).into_iter().collect();
     if facts.identity_count > 1 {
-        let met = if first.is_some() { "were refused" } else { "stopped" };
-        because.push(format!("{} identities {met} in the same time", facts.identity_count));
+        because.push(if first.is_some() {
+            format!("{} identities were refused in the same time", facts.refused_count())
+        } else {
+            format!("{} identities stopped in the same time", facts.identity_count)
+        });
     }
     if others > 0 && first.is_some() {
         because.push(failing_alike(others));

@@ -59,7 +59,15 @@ fn who(identity: &IdentityFacts) -> Who {
 fn subject(facts: &Facts<'_>) -> String {
     let named = &facts.incident.identities;
     if named.len() > 1 {
-        return format!("{} identities", facts.identity_count.max(named.len() as u64));
+        let all = facts.identity_count.max(named.len() as u64);
+        let is_refused = facts.incident.error_codes.iter().any(|code| *code != 0);
+        let few = facts.refused_count();
+        // One alone would be named; who it is, the title and the list of all say.
+        return if is_refused && few > 1 && few < all {
+            format!("{few} of {all} identities")
+        } else {
+            format!("{all} identities")
+        };
     }
     // The history knows the name of an id that a record gives without one.
     let first = facts.identities.first().map(|identity| &identity.named).or(named.first());
@@ -572,6 +580,41 @@ mod tests {
         let over = Incident { resolved_at: Some(at(30)), ..incident.clone() };
         facts.incident = &over;
         assert!(!is_told(&explained(&facts)));
+    }
+
+    #[test]
+    fn those_that_fell_silent_were_not_refused() {
+        let mut incident = incident(&[700_016]);
+        incident.identities = vec![orders(); 5];
+        let with = |ids: &[i64], code: i64| Draft {
+            identities: ids.to_vec(),
+            codes: [(code, 3)].into(),
+            ..draft(&[])
+        };
+        let (silent, refused) = (with(&[1, 2, 3], 0), with(&[4, 5], 700_016));
+        let mut facts = facts(&incident);
+        facts.identity_count = 5;
+        facts.findings = vec![
+            finding("fleet_fell_silent", "outage", "value_count", &silent),
+            finding("fleet_application_not_found", "outage", "value_count", &refused),
+        ];
+        let card = explained(&facts);
+        assert!(card.what.starts_with("2 of 5 identities were refused"), "{}", card.what);
+        assert!(
+            card.causes[0].because.iter().any(|it| it.starts_with("2 identities were refused"))
+        );
+    }
+
+    #[test]
+    fn a_silence_is_over_with_the_sign_in_that_ended_it() {
+        let over = Incident { resolved_at: Some(at(5)), ..incident(&[]) };
+        let silence = draft(&[("seen", "nothing for 5 min")]);
+        let mut facts = facts(&over);
+        facts.findings = vec![finding("fell_silent", "absence", "absence", &silence)];
+        facts.identities[0].came_back_at = Some(at(40));
+        let told: Vec<String> = explained(&facts).unusual;
+        let again: Vec<&String> = told.iter().filter(|line| line.contains("again")).collect();
+        assert_eq!(again, ["It got a token again at 2026-11-20 10:05 UTC."]);
     }
 
     #[test]

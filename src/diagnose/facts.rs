@@ -1,11 +1,11 @@
 //! What must be known of an incident to explain it: plain values that a reader of the database fills in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
 use super::phrase;
-use crate::model::{Draft, Incident, NamedIdentity, Severity, SignInType};
+use crate::model::{Draft, Incident, NAMED_AT_MOST, NamedIdentity, Severity, SignInType};
 
 /// Everything that the explanation rests on. Nothing else is looked up.
 #[derive(Clone, Debug)]
@@ -31,6 +31,20 @@ pub struct Facts<'a> {
 }
 
 impl Facts<'_> {
+    /// How many of its identities were refused: others may have fallen silent.
+    pub(super) fn refused_count(&self) -> u64 {
+        let refused = || {
+            let drafts = self.findings.iter().map(|finding| finding.draft);
+            drafts.filter(|draft| draft.codes.keys().any(|code| *code != 0))
+        };
+        let is_whole = refused().all(|draft| draft.identities.len() < NAMED_AT_MOST);
+        let ids: BTreeSet<i64> = refused().flat_map(|draft| &draft.identities).copied().collect();
+        match ids.len() as u64 {
+            number if is_whole && number > 0 => number.min(self.identity_count),
+            _ => self.identity_count,
+        }
+    }
+
     /// The resources that were never asked for before, by name.
     pub(super) fn new_resources(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();

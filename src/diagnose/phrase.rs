@@ -61,6 +61,9 @@ pub(crate) fn measures(measures: &BTreeMap<String, String>) -> Vec<String> {
             ("learned_days", Some(days)) => Some(format!("learnt for {}", count(days, "full day"))),
             ("learned_for", _) => Some(format!("learnt for {value}")),
             ("rarity", _) => Some(value),
+            ("seen", _) if value.starts_with("nothing for ") => {
+                Some(value.replacen("nothing", "nothing came", 1))
+            }
             ("avg", _) => Some(format!("average {value}")),
             ("inherited", _) => {
                 Some(format!("{value} of that by another of its name, before it was made anew"))
@@ -226,6 +229,7 @@ mod tests {
             told(&[("known_values", "0"), ("learned_days", "9"), ("value", "cfa8b339")]),
             ["learnt for 9 full days"]
         );
+        assert_eq!(told(&[("seen", "nothing for 24 h")]), ["nothing came for 24 h"]);
         assert_eq!(
             told(&[("distinct", "46"), ("at_most", "5")]),
             ["46 different ones", "at most 5"]

@@ -121,6 +121,12 @@ fn last_good(facts: &Facts<'_>, identity: &IdentityFacts) -> Option<String> {
 /// Tokens given since it began: after the last failure it is over, between failures it comes and goes.
 fn good_since(facts: &Facts<'_>, identity: &IdentityFacts) -> Option<String> {
     let last = facts.incident.last_seen_at;
+    // What ends a silence is its last sign-in.
+    if facts.findings.iter().any(|finding| finding.kind == "absence")
+        && let Some(at) = facts.incident.resolved_at.filter(|at| *at <= last)
+    {
+        return Some(format!("It got a token again at {}.", phrase::time(at)));
+    }
     let between = identity.first_good_after.filter(|at| *at < last);
     // Over it is only when what was refused is given again.
     let not_this = match facts.incident.resolved_at {

@@ -48,7 +48,7 @@ fn counts(text: &str, words: &[&str]) -> bool {
 fn lacks(kind: &str, numbers: &str) -> Vec<&'static str> {
     let mut lacks = Vec::new();
     let is_seen = match kind {
-        "absence" => numbers.starts_with("seen nothing for "),
+        "absence" => numbers.starts_with("nothing came for "),
         "streak" => numbers.contains(" in a row ") && counts(numbers, &["sign-in", "sign-ins"]),
         _ => counts(numbers, &["sign-in", "sign-ins"]),
     };
