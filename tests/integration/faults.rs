@@ -67,10 +67,10 @@ fn a_rule_that_cannot_be_tested_is_told_with_what_to_do() {
     let place = Place::new();
     place
         .run("rules test token_bursts")
-        .says(1, &["no rule is named `token_bursts`; did you mean `token_burst`?"]);
+        .says(1, &["the rule `token_bursts` is not known here; did you mean `token_burst`?"]);
     place
         .run("rules test x")
-        .says(1, &["no rule is named `x`: `signinel rules list` shows the names"]);
+        .says(1, &["the rule `x` is not known here; `signinel rules list` shows the names"]);
     place.run("rules test sign_in_failed").says(0, &["3 tests passed"]);
     place
         .run("rules check nowhere")
