@@ -118,12 +118,17 @@ impl App {
         for fault in store.unaccounted().await? {
             tracing::error!("{fault}: a fault of Signinel; keep the database and report it");
         }
-        let memory: Arc<dyn Memory> = Arc::new(store.allowances());
-        for source in &sources {
-            source.remember(&memory);
-        }
         let outbox = Outbox::new(channels, &config);
-        Ok(Self { sources, ..Self::over(store, (rules, matcher), outbox, config, clock) })
+        let mut app = Self::over(store, (rules, matcher), outbox, config, clock);
+        sources.into_iter().for_each(|source| app.read_from(source));
+        Ok(app)
+    }
+
+    /// Reads from a source too, which remembers in the database what it has to.
+    pub fn read_from(&mut self, source: Box<dyn Source>) {
+        let memory: Arc<dyn Memory> = Arc::new(self.store.allowances());
+        source.remember(&memory);
+        self.sources.push(source);
     }
 
     /// What it takes to evaluate what a database holds, with nothing to read from.

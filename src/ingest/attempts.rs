@@ -15,7 +15,7 @@ const LONGEST_WAIT: Duration = Duration::from_mins(15);
 const TRIES: u32 = 5;
 
 /// A longer wait than this is kept as a row alone, so that the program can stop.
-const LONGEST_WAIT_IN_PLACE: Duration = Duration::from_mins(1);
+pub(super) const LONGEST_WAIT_IN_PLACE: Duration = Duration::from_mins(1);
 
 /// What will not go better until somebody acts is not asked for again before this.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -109,12 +109,19 @@ impl<'a> Attempts<'a> {
 
     /// Waits after so many failures in a row, where asking again may help and the wait is not long.
     pub(super) async fn rest(&self, head: &str, error: &FetchError, failures: u32) -> Rested {
-        let Poll { source, stop, clock, .. } = *self.poll;
+        let Poll { store, source, stop, clock, .. } = *self.poll;
         let wait = self.wait(head, error, failures);
         if error.is_permanent() || failures >= TRIES || wait > LONGEST_WAIT_IN_PLACE {
             return Rested::Enough;
         }
         tracing::debug!(source = source.name(), head, failures, ?wait, "{error}");
+        if error.told().is_some() {
+            // Who is killed while it waits, and started again, waits on.
+            let until = clock.now() + delta(wait);
+            if let Err(error) = store.rest((source.name(), source.kind()), head, until).await {
+                tracing::warn!(source = source.name(), head, "the wait cannot be kept: {error}");
+            }
+        }
         tokio::select! {
             () = stop.cancelled() => Rested::Stopped,
             () = clock.sleep(wait) => Rested::Again,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
+use super::attempts::LONGEST_WAIT_IN_PLACE;
 use super::growing::Growth;
 use super::walk::Walk;
 use crate::clock::Clock;
@@ -100,6 +101,9 @@ impl Poll<'_> {
             }
             None => (before(self.now, delta(plan.backfill)), 0),
         };
+        if let Some(until) = self.rests_until(name).await? {
+            return Ok((name.to_owned(), Tally::default(), HeadRead::Waiting { until }));
+        }
         let reach = plan.reach.map_or(DateTime::<Utc>::MIN_UTC, |it| before(self.now, delta(it)));
         if let Some(head) = known.as_ref().filter(|head| head.read_to < reach) {
             self.lost(head, reach).await?;
@@ -153,6 +157,14 @@ impl Poll<'_> {
             head.read_to = self.now;
         }
         Ok(())
+    }
+
+    /// When a head may be asked for again, where that was put off and is to come. A time further off than any such
+    /// wait is of a clock that was set back.
+    async fn rests_until(&self, head: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let longest = self.now + delta(LONGEST_WAIT_IN_PLACE);
+        let until = self.store.rests_until(self.source.name(), head).await?;
+        Ok(until.filter(|until| *until > self.now && *until <= longest))
     }
 
     /// How far behind its head a read begins.

@@ -32,6 +32,7 @@ const STEPS: &[(i64, &str, &str)] = steps![
     42 "0042_replaced",
     51 "0051_others",
     52 "0052_allowances",
+    53 "0053_rests",
 ];
 
 /// All steps.

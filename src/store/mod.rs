@@ -47,6 +47,7 @@ mod packed;
 mod reconciled;
 /// Records that were set aside.
 pub mod rejects;
+mod rests;
 mod retention;
 
 /// What was never read.

@@ -62,8 +62,13 @@ impl Fast {
     }
 
     fn everybody_waits(&self) -> bool {
+        self.waiting() >= self.everybody
+    }
+
+    /// How many wait.
+    pub(crate) fn waiting(&self) -> usize {
         let state = self.state.lock().unwrap();
-        state.waiting.values().filter(|wake| !wake.is_closed()).count() >= self.everybody
+        state.waiting.values().filter(|wake| !wake.is_closed()).count()
     }
 
     fn passed(&self) -> Duration {

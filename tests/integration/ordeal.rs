@@ -173,13 +173,60 @@ fn assert_ordeal(tenant: &Tenant) {
     assert_eq!((graph.violations(), graph.hasty()), (0, 0), "{name}: of {requests} requests");
 }
 
+async fn built(place: &Place, clock: &Arc<Fast>, tenants: &[Tenant]) -> App {
+    let db = format!("sqlite://{}", place.path("signinel.db").display());
+    let settings = app::Settings { db, rules: None, config: Config::default() };
+    let mut app = App::build(settings, Arc::clone(clock) as Arc<dyn Clock>).await.unwrap();
+    for tenant in tenants {
+        app.read_from(Box::new(tenant.source(clock)));
+    }
+    app
+}
+
+/// Three of each tenant.
+const HEADS: usize = 6;
+
+const RESTARTS: u32 = 20;
+
+/// Reads until a time, and is stopped without notice twenty times while its heads wait for something, be it for the
+/// next read or since they were told to: what was in memory is gone. (While an answer is being written down that
+/// moment would be as long as the clock makes it; kills at any instant are in the tests of kills.)
+async fn read_with_restarts(
+    place: &Place,
+    clock: &Arc<Fast>,
+    tenants: &[Tenant],
+    until: DateTime<Utc>,
+) {
+    let mut random = ChaCha8Rng::seed_from_u64(20);
+    let span = (until - clock.now()).to_std().unwrap();
+    let mut stops: Vec<Duration> =
+        (0..RESTARTS).map(|_| span.mul_f64(random.random_range(0.0..1.0))).collect();
+    stops.push(span);
+    stops.sort_unstable();
+    let begun = clock.instant();
+    for at in stops {
+        let app = built(place, clock, tenants).await;
+        let (stored, stop) = (Notify::new(), CancellationToken::new());
+        let stopped = async {
+            clock.sleep((begun + at).saturating_duration_since(clock.instant())).await;
+            while clock.waiting() < HEADS {
+                clock.sleep(Duration::from_secs(1)).await;
+            }
+        };
+        tokio::select! {
+            read = pipeline::read(&app, &stored, &stop) => read.unwrap(),
+            () = stopped => {}
+        }
+    }
+}
+
 #[tokio::test]
 async fn whatever_goes_wrong_while_the_clock_runs_fast_all_that_was_shown_is_stored_within_budget()
 {
     let begin: DateTime<Utc> = "2026-03-02T00:00:00Z".parse().unwrap();
     let end = begin + TimeDelta::hours(60);
-    // Three heads of each tenant, and the end.
-    let clock = Fast::at(begin + TimeDelta::days(1), 7);
+    // The heads, and the end.
+    let clock = Fast::at(begin + TimeDelta::days(1), HEADS + 1);
     let tenants = [(TENANT_ID, "first"), (SECOND, "second")]
         .map(|(id, name)| Tenant::new(id, name, &clock, (begin, end)));
     let late = |tenant: &Tenant| {
@@ -188,21 +235,10 @@ async fn whatever_goes_wrong_while_the_clock_runs_fast_all_that_was_shown_is_sto
     assert!(tenants.iter().all(|tenant| late(tenant) > TimeDelta::minutes(355)));
 
     let place = Place::new();
-    let db = format!("sqlite://{}", place.path("signinel.db").display());
-    let settings = app::Settings { db, rules: None, config: Config::default() };
-    let mut app = App::build(settings, Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
-    for tenant in &tenants {
-        app.sources.push(Box::new(tenant.source(&clock)));
-    }
     // Until the sweep of the last day has been.
-    let (stored, stop, until) =
-        (Notify::new(), CancellationToken::new(), end + TimeDelta::hours(54));
-    let ended = async {
-        clock.sleep((until - clock.now()).to_std().unwrap()).await;
-        stop.cancel();
-    };
-    let (read, ()) = tokio::join!(pipeline::read(&app, &stored, &stop), ended);
-    read.unwrap();
+    let until = end + TimeDelta::hours(54);
+    read_with_restarts(&place, &clock, &tenants, until).await;
+    let app = built(&place, &clock, &tenants).await;
     tenants.iter().for_each(assert_ordeal);
     let coverage = app.store.coverage().await.unwrap();
     assert_eq!(coverage.len(), 6);
@@ -268,7 +304,7 @@ async fn a_head_that_hangs_holds_up_neither_its_neighbour_nor_another_tenant() {
         let credential = Arc::new(Given(graph.token().to_owned()));
         let settings = Settings::read(&section).unwrap();
         let source = Graph::with_credential(settings, credential, Arc::clone(&clock) as _).unwrap();
-        app.sources.push(Box::new(source));
+        app.read_from(Box::new(source));
         graphs.push(graph);
     }
     let (stored, stop) = (Notify::new(), CancellationToken::new());
