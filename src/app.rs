@@ -120,7 +120,9 @@ impl App {
         }
         let outbox = Outbox::new(channels, &config);
         let mut app = Self::over(store, (rules, matcher), outbox, config, clock);
-        sources.into_iter().for_each(|source| app.read_from(source));
+        for source in sources {
+            app.read_from(source);
+        }
         Ok(app)
     }
 

@@ -242,6 +242,8 @@ impl Count {
         }
         if let Some((told_at, until)) = sent.rest {
             let rests = (until - at).min(until - told_at).to_std().unwrap_or_default();
+            // Times are kept to the microsecond, and a wait is not shorter for that.
+            let rests = rests + Duration::from_micros(1);
             self.rests_until = self.rests_until.max(Some(now + rests));
         }
         if let Some((bears, learnt_at)) = sent.bears {
