@@ -118,8 +118,9 @@ impl Detector {
         let heirs = heirs.filter(|id| *id != row.identity_id);
         for identity in std::iter::once(row.identity_id).chain(heirs) {
             let as_its_own = as_own(row, identity);
-            let meanings = meanings.of((&mut *matcher, &*names), groups, &as_its_own);
-            let told = meanings.iter().filter(|it| is_told(it, identity == row.identity_id));
+            let meant = meanings.of((&mut *matcher, &*names), groups, &as_its_own);
+            let told = meant.map(|number| meanings.get(number));
+            let told = told.filter(|it| is_told(it, identity == row.identity_id));
             touched.extend(told.map(|meaning| (meaning.pair, row.key(), row.identity_id)));
         }
     }

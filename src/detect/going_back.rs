@@ -1,20 +1,74 @@
 //! Folds the events of a group again where some came late, or left it.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
+use foldhash::fast::RandomState;
 
 use super::amend::Late;
 use super::change::GroupChange;
 use super::groups::Group;
 use super::lineage::{as_own, occurrence};
-use super::matching::Hit;
+use super::matching::{Hit, Matcher};
 use super::pass::Found;
 use super::replay::{Outcome, Put, Replay, just_before};
 use super::stage::Detector;
 use crate::store::findings::{self, Key};
-use crate::store::{EventRow, StoreError, Stretch, Writing, checkpoints, in_time_order};
+use crate::store::{EventRow, Names, StoreError, Stretch, Writing, checkpoints, in_time_order};
 
 /// Events read at first when a fold goes back; each further page is twice as long.
 const FIRST_PAGE: i64 = 64;
+
+/// Events of histories remembered at most; past that they are read again.
+const REMEMBERED_AT_MOST: usize = 100_000;
+
+/// The next events of a stretch, with what rules each is of.
+struct Page {
+    rows: Vec<EventRow>,
+    hits: Vec<Hit>,
+    /// Where in `hits` those of each row end.
+    ends: Vec<usize>,
+}
+
+impl Page {
+    fn of(rows: Vec<EventRow>, matcher: &mut Matcher, names: &Names) -> Self {
+        let (mut all, mut hits) = (Vec::new(), Vec::new());
+        let ends = rows
+            .iter()
+            .map(|row| {
+                matcher.hits(row, names, &mut hits);
+                all.extend_from_slice(&hits);
+                all.len()
+            })
+            .collect();
+        Self { rows, hits: all, ends }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&EventRow, &[Hit])> {
+        let begins = [0].into_iter().chain(self.ends.iter().copied());
+        let hits = begins.zip(&self.ends).map(|(begin, end)| &self.hits[begin..*end]);
+        self.rows.iter().zip(hits)
+    }
+}
+
+/// What whole histories say, for as long as a chunk is at hand: every rule by which one inherits reads the same one.
+#[derive(Default)]
+pub(super) struct Histories {
+    /// By whose they are, and the event that they go on from.
+    pages: HashMap<(Vec<i64>, Option<Key>), Arc<Page>, RandomState>,
+    rows: usize,
+}
+
+impl Histories {
+    fn keep(&mut self, stretch: &Stretch, page: &Arc<Page>) {
+        if self.rows > REMEMBERED_AT_MOST {
+            *self = Self::default();
+        }
+        self.rows += page.rows.len();
+        self.pages.insert((stretch.identities.clone(), stretch.after), Arc::clone(page));
+    }
+}
 
 impl Detector {
     /// Folds the events of a group again from before the first that changes it.
@@ -77,26 +131,23 @@ impl Detector {
             _ => findings::identity_of(writing, pair.1).await?,
         };
         let mut replay = Replay::begin(&kind, self.pace.spacing, from, ahead);
-        let mut hits = Vec::new();
         // Most folds are soon what they were; one that begins with those of another name has to see them all.
         let is_whole = stretch.after.is_none();
         let mut page = if is_whole { self.pace.page } else { self.pace.page.min(FIRST_PAGE) };
         loop {
-            let rows = in_time_order(writing, &stretch, page).await?;
-            self.names.load(writing, &rows).await?;
+            let read = self.page(writing, &stretch, (page, is_whole)).await?;
             self.names.load_identities(writing, own.as_slice()).await?;
-            for row in &rows {
-                self.matcher.hits(row, &self.names, &mut hits);
+            for (row, hits) in read.iter() {
                 let as_own = as_own(row, own.unwrap_or(row.identity_id));
-                let Some(hit) = self.hit_of(writing, pair, &as_own, &hits).await? else { continue };
+                let Some(hit) = self.hit_of(writing, pair, &as_own, hits).await? else { continue };
                 let hit = (hit, as_own != *row);
                 let occurrence = occurrence((&self.matcher, &self.names), hit, row);
                 if occurrence.is_some_and(|occurrence| replay.step(&occurrence)) {
                     return Ok(replay.end(true, |_| i64::MAX));
                 }
             }
-            match rows.last() {
-                Some(row) if rows.len() == usize::try_from(page).unwrap_or(0) => {
+            match read.rows.last() {
+                Some(row) if read.rows.len() == usize::try_from(page).unwrap_or(0) => {
                     stretch.after = Some(row.key());
                     page = (2 * page).min(self.pace.page);
                 }
@@ -106,6 +157,28 @@ impl Detector {
                 }
             }
         }
+    }
+
+    /// The next events of a stretch; those of a whole history are remembered.
+    async fn page(
+        &mut self,
+        writing: &mut Writing,
+        stretch: &Stretch,
+        (limit, is_whole): (i64, bool),
+    ) -> Result<Arc<Page>, StoreError> {
+        if is_whole {
+            let key = (stretch.identities.clone(), stretch.after);
+            if let Some(page) = self.histories.pages.get(&key) {
+                return Ok(Arc::clone(page));
+            }
+        }
+        let rows = in_time_order(writing, stretch, limit).await?;
+        self.names.load(writing, &rows).await?;
+        let page = Arc::new(Page::of(rows, &mut self.matcher, &self.names));
+        if is_whole {
+            self.histories.keep(stretch, &page);
+        }
+        Ok(page)
     }
 
     /// What an event is to a rule in one of its groups.

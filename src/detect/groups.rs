@@ -8,7 +8,7 @@ use super::matching::{Hit, Matcher};
 use crate::store::findings::{self, NewGroup};
 use crate::store::{EventRow, Names, StoreError, Writing};
 
-/// What of an event decides its group under a rule.
+/// What of an event decides its group, see [`Matcher::deciding`].
 type Deciding = (usize, usize, [i64; 6]);
 
 /// A group by its number in the database, or by its place among those whose number is yet to be found.
@@ -35,7 +35,7 @@ impl Groups {
         hit: Hit,
         row: &EventRow,
     ) -> Option<Group> {
-        let deciding = (hit.rule, matcher.grouping(hit), matcher.group_numbers(hit, row));
+        let deciding = matcher.deciding(hit, row);
         if let Some(group) = self.by_event.get(&deciding) {
             return *group;
         }

@@ -113,7 +113,6 @@ impl Detector {
             }
         }
         touched.extend(begun);
-        touched.sort_unstable_by_key(|(pair, _)| *pair);
         Ok(())
     }
 
@@ -133,9 +132,9 @@ impl Detector {
             for heir in lineages.of(row.identity_id).iter().filter(|id| **id != row.identity_id) {
                 let as_its_own = as_own(row, *heir);
                 for meaning in meanings.of((&mut *matcher, &*names), groups, &as_its_own) {
-                    let Meaning { rule, pair, role, which, value } = *meaning;
+                    let touch = Touch { place, meaning, is_inherited: true };
+                    let Meaning { rule, pair, role, .. } = *meanings.get(meaning);
                     let is_new = row.seq > rules[rule as usize].seen_seq;
-                    let touch = Touch { place, role, which, value, is_inherited: true };
                     let is_for_it = inherits[rule as usize] && teaches(role) && is_new;
                     by_pair.entry(pair).or_default().extend(is_for_it.then_some(touch));
                 }

@@ -60,6 +60,8 @@ pub struct Matcher {
     pub rules: Vec<Rule>,
     /// What decides the group under a rule, for each grouping that its aliases make.
     group_parts: Vec<Vec<Parts>>,
+    /// For each rule the first that groups as it does.
+    groups_as: Vec<usize>,
     wards: Vec<Ward>,
     reads_own: bool,
     codes: CodeClasses,
@@ -115,12 +117,16 @@ impl Matcher {
             return Err(faults);
         }
         let group_parts: Vec<Vec<Parts>> = rules.iter().map(groupings).collect();
+        let groups_as = rules
+            .iter()
+            .filter_map(|rule| rules.iter().position(|first| first.group_by == rule.group_by))
+            .collect();
         let wards: Vec<Ward> = wards;
         let values = rules.iter().flat_map(|rule| &rule.values).map(|field| field.part());
         let read = wards.iter().map(|ward| ward.parts).chain(group_parts.iter().flatten().copied());
         let reads_own = values.fold(Parts::default(), Parts::with).has(Part::Own)
             || read.into_iter().any(|parts| parts.has(Part::Own));
-        Ok(Self { rules, group_parts, wards, reads_own, codes, evicted: 0 })
+        Ok(Self { rules, group_parts, groups_as, wards, reads_own, codes, evicted: 0 })
     }
 
     /// What the catalogue says of a code.
@@ -172,10 +178,12 @@ impl Matcher {
         }
     }
 
-    /// What of an event decides its group under a rule: equal numbers, equal group.
+    /// What of an event decides its group under a rule: the rules that group as this one does, their grouping, and
+    /// the event's numbers.
     #[must_use]
-    pub fn group_numbers(&self, hit: Hit, row: &EventRow) -> [i64; 6] {
-        self.group_parts[hit.rule][self.grouping(hit)].of(row)
+    pub fn deciding(&self, hit: Hit, row: &EventRow) -> (usize, usize, [i64; 6]) {
+        let grouping = self.grouping(hit);
+        (self.groups_as[hit.rule], grouping, self.group_parts[hit.rule][grouping].of(row))
     }
 
     /// Which grouping of the rule the event is in: there are several only under aliases.

@@ -1,6 +1,7 @@
 //! What an event means to every rule, found once for all events that are alike in what rules can see of them.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -33,18 +34,16 @@ pub(super) struct Meanings {
     values: Vec<Arc<str>>,
     value_places: HashMap<Arc<str>, u32, RandomState>,
     hits: Vec<Hit>,
-    /// Of an event that shares its meaning with none.
-    own: Vec<Meaning>,
 }
 
 impl Meanings {
-    /// What an event means, given the groups known so far.
+    /// What an event means, given the groups known so far, by its places in [`Meanings::get`].
     pub(super) fn of(
         &mut self,
         (matcher, names): (&mut Matcher, &Names),
         groups: &mut Groups,
         row: &EventRow,
-    ) -> &[Meaning] {
+    ) -> Range<u32> {
         let numbers = [
             row.identity_id,
             row.resource_id,
@@ -54,16 +53,24 @@ impl Meanings {
             row.user_id.unwrap_or(0),
         ];
         if let Some((from, to)) = self.alike.get(&numbers) {
-            return &self.all[*from as usize..*to as usize];
+            return *from..*to;
         }
+        let from = place(self.all.len());
         self.find((matcher, names), groups, row);
-        if matcher.reads_what_is_of_one_event() {
-            return &self.own;
+        let to = place(self.all.len());
+        if !matcher.reads_what_is_of_one_event() {
+            self.alike.insert(numbers, (from, to));
         }
-        let from = self.all.len();
-        self.all.extend_from_slice(&self.own);
-        self.alike.insert(numbers, (place(from), place(self.all.len())));
-        &self.all[from..]
+        from..to
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn get(&self, meaning: u32) -> &Meaning {
+        &self.all[meaning as usize]
     }
 
     fn find(
@@ -72,20 +79,20 @@ impl Meanings {
         groups: &mut Groups,
         row: &EventRow,
     ) {
-        self.own.clear();
+        let from = self.all.len();
         let mut hits = std::mem::take(&mut self.hits);
         matcher.hits(row, names, &mut hits);
         for hit in hits.drain(..) {
             let Some(group) = groups.of((matcher, names), hit, row) else { continue };
             let pair = self.pair_place((hit.rule, group));
             // Under aliases, two detections may put an event into one group.
-            if let Some(last) = self.own.last_mut().filter(|last| last.pair == pair) {
+            if let Some(last) = self.all[from..].last_mut().filter(|last| last.pair == pair) {
                 last.which = last.which.and(hit.which);
                 continue;
             }
             let text = matcher.value(hit, row, names);
             let value = self.value_place(&text);
-            self.own.push(Meaning {
+            self.all.push(Meaning {
                 rule: place(hit.rule),
                 pair,
                 role: hit.role,
@@ -119,6 +126,11 @@ impl Meanings {
         &self.values[value as usize]
     }
 
+    /// How many pairs there are.
+    pub(super) fn pairs(&self) -> usize {
+        self.pairs.len()
+    }
+
     /// The rule and its group's number in the database; `None` before [`settle`](Self::settle).
     pub(super) fn pair(&self, pair: u32) -> Option<(usize, i64)> {
         match self.pairs[pair as usize] {
@@ -149,6 +161,10 @@ impl Meanings {
 
     /// Forgets all when there are too many; gives how many.
     pub(super) fn bound(&mut self, remembered: usize) -> u64 {
+        if self.alike.is_empty() {
+            // Each is of one event, and none comes again.
+            self.all.clear();
+        }
         let most = self.alike.len().max(self.values.len()).max(self.pairs.len());
         if most <= remembered {
             return 0;

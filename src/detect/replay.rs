@@ -29,7 +29,9 @@ impl Put {
     }
 
     pub(super) fn pack(&self) -> Checkpoint {
-        let state = postcard::to_stdvec(&self.state).expect("states are plain data");
+        // Nearly all have room in as much; grown from nothing, each would be moved several times.
+        let room = Vec::with_capacity(256);
+        let state = postcard::to_extend(&self.state, room).expect("states are plain data");
         Checkpoint { key: self.key, folded: self.folded, state }
     }
 }
@@ -106,6 +108,9 @@ impl<'k> Replay<'k> {
         self.kind.step(&mut self.state, event, &mut self.closed);
         self.key = Some(key);
         self.folded += 1;
+        if self.old.is_empty() {
+            return false;
+        }
         while self.old.front().is_some_and(|old| old.key < key) {
             self.old.pop_front();
         }
@@ -130,12 +135,11 @@ impl<'k> Replay<'k> {
         let converged = if is_met { self.old.pop_front() } else { None };
         let mut drafts = self.closed;
         if converged.is_none() {
-            if let Some(key) = self.key {
-                self.puts.push(Put { key, folded: self.folded, state: self.state.clone() });
-            }
             let judged = judged(&self.state);
             let open = self.kind.open(&self.state).into_iter();
             drafts.extend(open.filter(|draft| draft.detected_at <= judged));
+            let last = |key| Put { key, folded: self.folded, state: self.state };
+            self.puts.extend(self.key.map(last));
         }
         drafts.sort_by_key(|draft| (draft.started_at, draft.first_event));
         Outcome { drafts, puts: self.puts, converged, until: self.key }

@@ -10,6 +10,7 @@ use foldhash::fast::RandomState;
 use super::amend::{Late, apply};
 use super::change::{GroupChange, Left};
 use super::feeds::Feeds;
+use super::going_back::Histories;
 use super::groups::Groups;
 use super::kinds::{Occurrence, Role};
 use super::lineage::Lineages;
@@ -18,7 +19,7 @@ use super::meanings::Meanings;
 use super::pass::{Found, Pace};
 use super::replay::{Outcome, Put, Replay, compare, just_after, spoken_of};
 use super::tails::Tails;
-use super::touched::Touch;
+use super::touched::{Touch, by_identity};
 use crate::model::{Draft, EventId};
 use crate::store::checkpoints::{self, CheckpointWrites};
 use crate::store::counted;
@@ -38,6 +39,8 @@ pub struct Detector {
     pub(super) feeds: Feeds,
     pub(super) tails: Tails,
     pub(super) lineages: Lineages,
+    /// Of the chunk at hand, too.
+    pub(super) histories: Histories,
     /// Checkpoints of the chunk at hand.
     pub(super) writes: CheckpointWrites,
     /// Findings of the chunk at hand that have no rows yet.
@@ -67,6 +70,7 @@ impl Detector {
             feeds: Feeds::default(),
             tails: Tails::default(),
             lineages: Lineages::default(),
+            histories: Histories::default(),
             writes: CheckpointWrites::default(),
             new_findings: NewFindings::default(),
             found_before: HashSet::default(),
@@ -136,14 +140,13 @@ impl Detector {
     async fn evaluate(
         &mut self,
         mut writing: Writing,
-        mut rows: Vec<EventRow>,
+        rows: Vec<EventRow>,
         now: DateTime<Utc>,
         found: &mut Found,
     ) -> Result<(), StoreError> {
         let Some(last) = rows.last().map(|row| row.seq) else { return self.commit(writing).await };
         found.events += rows.len() as u64;
-        // By identity, for nearly every group is of one.
-        rows.sort_unstable_by_key(|row| (row.identity_id, row.key()));
+        let rows = by_identity(&rows);
         let done = Box::pin(self.chunk(&mut writing, &rows, last, now, found)).await;
         if done.is_err() {
             // What is remembered may be of rows that were not committed.
@@ -172,6 +175,7 @@ impl Detector {
         self.meanings = Meanings::default();
         self.tails = Tails::default();
         self.lineages = Lineages::default();
+        self.histories = Histories::default();
         self.writes = CheckpointWrites::default();
         self.new_findings = NewFindings::default();
         self.found_before.clear();
@@ -221,6 +225,8 @@ impl Detector {
         for (pair, left) in left {
             self.pair(writing, pair, (rows, &[]), Some(left), last_seq, now, found).await?;
         }
+        self.histories = Histories::default();
+        self.new_findings.sort();
         self.new_findings.flush(writing).await?;
         self.judge_chained(writing, false, now, found).await?;
         self.writes.flush(writing).await?;
@@ -245,7 +251,8 @@ impl Detector {
         let (tail, nothing_to) = self.tails.take(pair);
         let kind = &self.matcher.rules[pair.0].kind;
         let Some(change) = GroupChange::of(rows, events, left) else { return Ok(()) };
-        if tail.is_none() && events.iter().all(|event| event.role == Role::Breaks) {
+        let role = |event: &Touch| self.meanings.get(event.meaning).role;
+        if tail.is_none() && events.iter().all(|event| role(event) == Role::Breaks) {
             // Nothing has begun that could end.
             self.tails.nothing(pair, nothing_to, change.last);
             return Ok(());
@@ -277,17 +284,17 @@ impl Detector {
         let last_new = events[events.len() - 1].row(rows).key();
         let mut replay = Replay::begin(kind, self.pace.spacing, tail, (Vec::new(), last_new));
         for event in events {
-            let row = event.row(rows);
+            let (row, meaning) = (event.row(rows), self.meanings.get(event.meaning));
             replay.step(&Occurrence {
                 at: row.created_at,
                 id: row.id,
                 identity: row.identity_id,
                 resource: row.resource_id,
                 code: row.error_code,
-                value: Cow::Borrowed(self.meanings.value(event.value)),
-                role: event.role,
+                value: Cow::Borrowed(self.meanings.value(meaning.value)),
+                role: meaning.role,
                 is_inherited: event.is_inherited,
-                which: event.which,
+                which: meaning.which,
             });
         }
         replay.end(false, |state| self.feeds.judged(rule_id, kind, state))

@@ -1,22 +1,22 @@
 //! Which rules and groups the events of a chunk are of.
 
-use super::kinds::{Role, Which};
-use super::meanings::Meaning;
+use std::ops::Range;
+
+use super::kinds::Role;
+use super::meanings::Meanings;
 use super::stage::Detector;
 use crate::store::{EventRow, StoreError, Writing};
 
-/// The new events of each rule and group, in the order of time; the pairs in theirs, so that the rows of two runs
-/// over the same events get the same numbers.
+/// The new events of each rule and group, in the order of time; one after the other the pairs whose events are
+/// neighbours, so that these are at hand for all rules.
 pub(super) type Touched = Vec<((usize, i64), Vec<Touch>)>;
 
 /// A row by its place, and what it is to the rule: small, for a chunk has many.
 #[derive(Clone, Copy)]
 pub(super) struct Touch {
     pub(super) place: u32,
-    pub(super) role: Role,
-    pub(super) which: Which,
-    /// By its place in [`Meanings::value`].
-    pub(super) value: u32,
+    /// By its place in [`Meanings::get`].
+    pub(super) meaning: u32,
     /// It is of another identity of the same name.
     pub(super) is_inherited: bool,
 }
@@ -28,7 +28,6 @@ impl Touch {
 }
 
 /// The new events of one rule and group, identity by identity as the rows stand.
-#[derive(Default)]
 struct Gathered {
     events: Vec<Touch>,
     /// Whether they are of several identities, and so not in the order of time.
@@ -36,16 +35,18 @@ struct Gathered {
 }
 
 impl Gathered {
-    /// `is_thinned`: of events that end what others began, one after the other, only the first can end anything and
-    /// only the last tells how far the fold has come.
-    fn push(&mut self, touch: Touch, identity_from: u32, is_thinned: bool) {
+    fn push(&mut self, touch: Touch, identity_from: u32) {
         self.is_mixed |= self.events.last().is_some_and(|last| last.place < identity_from);
-        let breaks = |event: &Touch| event.role == Role::Breaks;
+        self.events.push(touch);
+    }
+
+    /// Of events that end what others began, one after the other, only the first can end anything and only the last
+    /// tells how far the fold has come.
+    fn push_thinned(&mut self, touch: Touch, identity_from: u32, meanings: &Meanings) {
+        let breaks = |event: &Touch| meanings.get(event.meaning).role == Role::Breaks;
         match self.events.as_mut_slice() {
-            [.., one, last] if is_thinned && breaks(&touch) && breaks(one) && breaks(last) => {
-                *last = touch;
-            }
-            _ => self.events.push(touch),
+            [.., one, last] if breaks(&touch) && breaks(one) && breaks(last) => *last = touch,
+            _ => self.push(touch, identity_from),
         }
     }
 
@@ -57,8 +58,47 @@ impl Gathered {
     }
 }
 
+/// Puts rows in the order in which nearly every group has neighbours: by identity, and by time for each.
+pub(super) fn by_identity(rows: &[EventRow]) -> Vec<EventRow> {
+    // What is sorted is small; a row is not.
+    let mut order: Vec<(i64, i64, usize)> = rows
+        .iter()
+        .enumerate()
+        .map(|(place, row)| (row.identity_id, row.created_at, place))
+        .collect();
+    order.sort_unstable_by(|one, other| {
+        let at_once = || rows[one.2].id.cmp(&rows[other.2].id);
+        (one.0, one.1).cmp(&(other.0, other.1)).then_with(at_once)
+    });
+    order.into_iter().map(|(.., place)| rows[place]).collect()
+}
+
 pub(super) fn sort_by_time(events: &mut [Touch], rows: &[EventRow]) {
     events.sort_unstable_by_key(|event| event.row(rows).key());
+}
+
+/// Room for what each pair will have, so that nothing need be moved when it is gathered.
+fn room(meanings: &Meanings, meant: &[Range<u32>], is_thinned: &[bool]) -> Vec<Gathered> {
+    // What many events mean is counted at once.
+    let mut times = vec![0_usize; meanings.len()];
+    let meant = || meant.iter().filter(|range| !range.is_empty());
+    for range in meant() {
+        times[range.start as usize] += 1;
+    }
+    let mut counts = vec![0_usize; meanings.pairs()];
+    for range in meant() {
+        let times = std::mem::take(&mut times[range.start as usize]);
+        if times == 0 {
+            continue;
+        }
+        for meaning in range.clone().map(|number| meanings.get(number)) {
+            if !(is_thinned[meaning.rule as usize] && meaning.role == Role::Breaks) {
+                counts[meaning.pair as usize] += times;
+            }
+        }
+    }
+    let with_room = |count| Gathered { events: Vec::with_capacity(count), is_mixed: false };
+    counts.into_iter().map(with_room).collect()
 }
 
 impl Detector {
@@ -70,29 +110,33 @@ impl Detector {
         rows: &[EventRow],
     ) -> Result<Touched, StoreError> {
         let Self { meanings, matcher, names, groups, rules, .. } = self;
-        let mut by_pair: Vec<Gathered> = Vec::new();
         let seen_by_all = rules.iter().map(|rule| rule.seen_seq).max().unwrap_or(0);
         let is_thinned: Vec<bool> = matcher
             .rules
             .iter()
             .map(|rule| rule.kind.can_be_broken() && rule.is_by_identity())
             .collect();
+        let mut meaning = |row| meanings.of((&mut *matcher, &*names), groups, row);
+        let meant: Vec<Range<u32>> = rows.iter().map(&mut meaning).collect();
+        let mut by_pair = room(meanings, &meant, &is_thinned);
         let (mut identity_id, mut identity_from) = (None, 0);
-        for (place, row) in (0..).zip(rows) {
+        for (place, (row, meant)) in (0..).zip(rows.iter().zip(meant)) {
             if identity_id != Some(row.identity_id) {
                 (identity_id, identity_from) = (Some(row.identity_id), place);
             }
-            for meaning in meanings.of((&mut *matcher, &*names), groups, row) {
-                let Meaning { rule, pair, role, which, value } = *meaning;
-                if row.seq <= seen_by_all && row.seq <= rules[rule as usize].seen_seq {
+            for number in meant {
+                let meaning = meanings.get(number);
+                let rule = meaning.rule as usize;
+                if row.seq <= seen_by_all && row.seq <= rules[rule].seen_seq {
                     continue;
                 }
-                let pair = pair as usize;
-                if pair >= by_pair.len() {
-                    by_pair.resize_with(pair + 1, Gathered::default);
+                let touch = Touch { place, meaning: number, is_inherited: false };
+                let gathered = &mut by_pair[meaning.pair as usize];
+                if is_thinned[rule] {
+                    gathered.push_thinned(touch, identity_from, meanings);
+                } else {
+                    gathered.push(touch, identity_from);
                 }
-                let touch = Touch { place, role, which, value, is_inherited: false };
-                by_pair[pair].push(touch, identity_from, is_thinned[rule as usize]);
             }
         }
         meanings.settle(groups, writing).await?;
@@ -103,8 +147,10 @@ impl Detector {
                 Some((meanings.pair(pair)?, gathered.in_time_order(rows)))
             })
             .collect();
-        touched.sort_unstable_by_key(|(pair, _)| *pair);
         self.add_inherited(writing, rows, &mut touched).await?;
+        touched.sort_unstable_by_key(|(pair, events)| {
+            (rows[events[0].place as usize].identity_id, *pair)
+        });
         Ok(touched)
     }
 }

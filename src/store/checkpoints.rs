@@ -140,8 +140,10 @@ pub struct CheckpointWrites {
 }
 
 impl CheckpointWrites {
-    /// Writes all of it, and is empty again.
+    /// Writes all of it, and is empty again. What stands in the order of its key goes in fastest.
     pub async fn flush(&mut self, writing: &mut Writing) -> Result<(), StoreError> {
+        self.tails.sort_by_key(|((pair, _), _)| *pair);
+        self.checkpoints.sort_by_key(|(pair, _)| *pair);
         put_tails(writing, &self.tails).await?;
         put_checkpoints(writing, &self.checkpoints).await?;
         self.tails.clear();

@@ -248,6 +248,11 @@ impl NewFindings {
         self.0.push((pair, draft, now));
     }
 
+    /// Puts them in the order of rules and groups, so that in two runs over the same events they get the same numbers.
+    pub fn sort(&mut self) {
+        self.0.sort_by_key(|(pair, ..)| *pair);
+    }
+
     /// Writes all of them, and is empty again.
     pub async fn flush(&mut self, writing: &mut Writing) -> Result<(), StoreError> {
         for rows in self.0.chunks(ROWS_AT_ONCE) {

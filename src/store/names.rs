@@ -181,7 +181,11 @@ impl Store {
 /// The ids that are not known yet, each once.
 fn missing<T>(ids: impl Iterator<Item = i64>, known: &HashMap<i64, T, RandomState>) -> Vec<i64> {
     let mut seen: HashSet<i64, RandomState> = HashSet::default();
-    ids.filter(|id| !known.contains_key(id) && seen.insert(*id)).collect()
+    let mut last = None;
+    // Most are what the one before them was.
+    ids.filter(|id| last.replace(*id) != Some(*id))
+        .filter(|id| !known.contains_key(id) && seen.insert(*id))
+        .collect()
 }
 
 fn among(select: &str, ids: &[i64]) -> String {

@@ -1,6 +1,7 @@
 //! Events read back many at a time, in the order of arrival or of time.
 
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use super::StoreError;
 use super::events::EventRow;
@@ -17,13 +18,27 @@ pub struct Stretch {
     pub up_to_seq: i64,
 }
 
-/// Many events as one text, a line each: the driver hands single rows over from SQLite's thread with a dozen
-/// allocations apiece, which costs several times what finding them does.
-const PACKED: &str = "select group_concat(format('%d %d %s %d %d %d %d %d %d', seq, created_at, hex(id), \
-     identity_id, resource_id, facet_id, error_code, coalesce(address_id, 0), coalesce(user_id, 0)), char(10)), \
-     max(seq) from (select * from events ";
+/// What is read of an event besides its id: numbers all.
+const NUMBERS: [&str; 8] = [
+    "seq",
+    "created_at",
+    "identity_id",
+    "resource_id",
+    "facet_id",
+    "error_code",
+    "coalesce(address_id, 0)",
+    "coalesce(user_id, 0)",
+];
 
-/// Events of one text.
+/// Many events as one row, a text of numbers for each column: the driver hands single rows over from SQLite's thread
+/// with a dozen allocations apiece, which costs several times what finding them does. The ids stand one behind the
+/// other in a blob.
+fn packed(from: &str) -> String {
+    let columns = NUMBERS.map(|number| format!("group_concat({number}, ' ')")).join(", ");
+    format!("select {columns}, cast(group_concat(id, '') as blob) from {from}")
+}
+
+/// Events of one row.
 const PACKED_AT_ONCE: i64 = 4_096;
 
 /// Events in the order of arrival, at most `limit` of those after `seq`.
@@ -32,22 +47,35 @@ pub async fn arrived_after(
     mut seq: i64,
     limit: i64,
 ) -> Result<Vec<EventRow>, StoreError> {
-    let sql = format!("{PACKED} where seq > $1 order by seq limit $2)");
+    // The order of arrival has hardly any holes: its next places are the next events, and nothing need be sorted.
+    let sql = packed("events where seq > $1 and seq <= $2");
     let mut events: Vec<EventRow> = Vec::new();
-    let mut packed = None;
+    let mut last = None;
     let mut asked = 0;
-    loop {
-        let next = sqlx::query_as::<_, (Option<String>, Option<i64>)>(AssertSqlSafe(sql.as_str()))
+    while asked < limit {
+        let up_to = seq.saturating_add(PACKED_AT_ONCE.min(limit - asked));
+        let next = sqlx::query(AssertSqlSafe(sql.as_str()))
             .bind(seq)
-            .bind(PACKED_AT_ONCE.min(limit - asked))
+            .bind(up_to)
             .fetch_one(&mut *connection);
         // SQLite's thread looks for the next ones while this one reads those that it gave.
-        let (next, unpacked) = tokio::join!(next, async { unpack(packed.as_deref(), &mut events) });
+        let (next, unpacked) = tokio::join!(next, async { unpack(last.take(), &mut events) });
         unpacked?;
-        let (text, Some(last)) = next? else { return Ok(events) };
-        (packed, seq) = (text, last);
-        asked += PACKED_AT_ONCE.min(limit - asked);
+        let next = next?;
+        if next.try_get::<Option<&str>, _>(0)?.is_some() {
+            asked += up_to - seq;
+            (seq, last) = (up_to, Some(next));
+            continue;
+        }
+        let first: Option<i64> = sqlx::query_scalar("select min(seq) from events where seq > $1")
+            .bind(seq)
+            .fetch_one(&mut *connection)
+            .await?;
+        let Some(first) = first else { break };
+        seq = first - 1;
     }
+    unpack(last, &mut events)?;
+    Ok(events)
 }
 
 /// Events of a stretch in the order of time, at most `limit`.
@@ -57,33 +85,31 @@ pub async fn in_time_order(
     limit: i64,
 ) -> Result<Vec<EventRow>, StoreError> {
     const ALL: &str = "where created_at >= $1 and (created_at, id) > ($1, $2) and seq <= $3 \
-         order by created_at, id limit $4)";
+         order by created_at, id limit $4";
     const OF_ONE: &str = "indexed by events_by_identity \
          where identity_id = $5 and created_at >= $1 and (created_at, id) > ($1, $2) and seq <= $3 \
-         order by created_at, id limit $4)";
+         order by created_at, id limit $4";
     // One is read straight from the index; of several, what is left is sorted for each page.
     const OF_SOME: &str = "indexed by events_by_identity \
          where identity_id in (select value from json_each($6)) and created_at >= $1 \
-         and (created_at, id) > ($1, $2) and seq <= $3 order by created_at, id limit $4)";
+         and (created_at, id) > ($1, $2) and seq <= $3 order by created_at, id limit $4";
     let (at, id) = stretch.after.map_or((i64::MIN, EventId([0; 16])), |after| after);
     let which = match stretch.identities.as_slice() {
         [] => ALL,
         [_] => OF_ONE,
         _ => OF_SOME,
     };
-    let (packed, _) = sqlx::query_as::<_, (Option<String>, Option<i64>)>(AssertSqlSafe(format!(
-        "{PACKED} {which}"
-    )))
-    .bind(at)
-    .bind(id.0.to_vec())
-    .bind(stretch.up_to_seq)
-    .bind(limit)
-    .bind(stretch.identities.first())
-    .bind(serde_json::json!(stretch.identities).to_string())
-    .fetch_one(connection)
-    .await?;
+    let row = sqlx::query(AssertSqlSafe(packed(&format!("(select * from events {which})"))))
+        .bind(at)
+        .bind(id.0.to_vec())
+        .bind(stretch.up_to_seq)
+        .bind(limit)
+        .bind(stretch.identities.first())
+        .bind(serde_json::json!(stretch.identities).to_string())
+        .fetch_one(connection)
+        .await?;
     let mut events = Vec::new();
-    unpack(packed.as_deref(), &mut events)?;
+    unpack(Some(row), &mut events)?;
     // SQLite keeps the order of the inner query, and does not promise it.
     if !events.is_sorted_by_key(EventRow::key) {
         events.sort_unstable_by_key(EventRow::key);
@@ -91,33 +117,89 @@ pub async fn in_time_order(
     Ok(events)
 }
 
-fn unpack(packed: Option<&str>, events: &mut Vec<EventRow>) -> Result<(), StoreError> {
-    for line in packed.unwrap_or_default().lines() {
-        events.push(event_of(line).ok_or_else(|| {
-            StoreError::Corrupt(format!("an event reads `{line}`, which is no event"))
-        })?);
+fn unpack(row: Option<SqliteRow>, events: &mut Vec<EventRow>) -> Result<(), StoreError> {
+    let Some(row) = row else { return Ok(()) };
+    let mut numbers = [""; NUMBERS.len()].map(Numbers::of);
+    for (column, numbers) in numbers.iter_mut().enumerate() {
+        *numbers = Numbers::of(row.try_get::<Option<&str>, _>(column)?.unwrap_or_default());
+    }
+    let ids: Option<&[u8]> = row.try_get(NUMBERS.len())?;
+    let (ids, rest) = ids.unwrap_or_default().as_chunks();
+    for id in ids {
+        let event = event_of(*id, &mut numbers);
+        events.push(event.ok_or_else(|| corrupt("a number is missing"))?);
+    }
+    if !rest.is_empty() || numbers.iter_mut().any(|numbers| numbers.next().is_some()) {
+        return Err(corrupt("there are more numbers than ids"));
     }
     Ok(())
 }
 
-fn event_of(line: &str) -> Option<EventRow> {
-    let mut cells = line.split_ascii_whitespace();
-    let (seq, created_at) = (number(cells.next()?)?, number(cells.next()?)?);
-    let id = u128::from_str_radix(cells.next()?, 16).ok()?;
-    let mut next = || number(cells.next()?);
+fn corrupt(what: &str) -> StoreError {
+    StoreError::Corrupt(format!("events cannot be read: {what}"))
+}
+
+/// The event of the next number of each column.
+fn event_of(id: [u8; 16], numbers: &mut [Numbers<'_>; NUMBERS.len()]) -> Option<EventRow> {
+    let [seq, created_at, identity_id, resource_id, facet_id, error_code, address_id, user_id] =
+        numbers.each_mut().map(Iterator::next);
     Some(EventRow {
-        seq,
-        created_at,
-        id: EventId(id.to_be_bytes()),
-        identity_id: next()?,
-        resource_id: next()?,
-        facet_id: next()?,
-        error_code: next()?,
-        address_id: next().map(|id| (id != 0).then_some(id))?,
-        user_id: next().map(|id| (id != 0).then_some(id))?,
+        seq: seq?,
+        created_at: created_at?,
+        id: EventId(id),
+        identity_id: identity_id?,
+        resource_id: resource_id?,
+        facet_id: facet_id?,
+        error_code: error_code?,
+        address_id: address_id.map(|id| (id != 0).then_some(id))?,
+        user_id: user_id.map(|id| (id != 0).then_some(id))?,
     })
 }
 
-fn number(text: &str) -> Option<i64> {
-    text.parse().ok()
+/// The whole numbers of a text, with a space between.
+struct Numbers<'t>(&'t [u8]);
+
+impl<'t> Numbers<'t> {
+    fn of(text: &'t str) -> Self {
+        Self(text.as_bytes())
+    }
+}
+
+impl Iterator for Numbers<'_> {
+    type Item = i64;
+
+    /// `None` at the end, and where there is no number.
+    fn next(&mut self) -> Option<i64> {
+        let (is_negative, mut rest) = match self.0 {
+            [b'-', rest @ ..] => (true, rest),
+            rest => (false, rest),
+        };
+        // Below zero, for there it reaches further by one.
+        let mut number = 0_i64;
+        let digits = rest.len();
+        while let [digit @ b'0'..=b'9', more @ ..] = rest {
+            number = number.checked_mul(10)?.checked_sub(i64::from(digit - b'0'))?;
+            rest = more;
+        }
+        if rest.len() == digits {
+            return None;
+        }
+        self.0 = rest.strip_prefix(b" ").unwrap_or(rest);
+        if is_negative { Some(number) } else { number.checked_neg() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Numbers;
+
+    #[test]
+    fn numbers_are_read_to_the_last_and_no_further_than_they_are_numbers() {
+        let read = |text: &str| Numbers::of(text).collect::<Vec<i64>>();
+        assert_eq!(read("1 -20 0 1763884800000000"), [1, -20, 0, 1_763_884_800_000_000]);
+        assert_eq!(read(&format!("{} {}", i64::MIN, i64::MAX)), [i64::MIN, i64::MAX]);
+        assert_eq!(read("9223372036854775808"), [0_i64; 0]);
+        assert_eq!(read("7 x 8"), [7]);
+        assert_eq!(read(""), [0_i64; 0]);
+    }
 }

@@ -69,18 +69,17 @@ pub struct State {
 mod steps {
     use std::collections::VecDeque;
 
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use serde::{Deserialize, Deserializer, Serializer};
 
     type Hours = VecDeque<(i64, u64)>;
 
     pub(super) fn serialize<S: Serializer>(hours: &Hours, to: S) -> Result<S::Ok, S::Error> {
         let mut last = 0;
-        let step = |(hour, count): &(i64, u64)| {
+        to.collect_seq(hours.iter().map(|(hour, count)| {
             let step = hour - last;
             last = *hour;
             (step, *count)
-        };
-        hours.iter().map(step).collect::<Hours>().serialize(to)
+        }))
     }
 
     pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Hours, D::Error> {

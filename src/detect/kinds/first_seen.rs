@@ -128,9 +128,11 @@ impl Fold for FirstSeen {
     }
 
     fn step(&self, state: &mut State, event: &Occurrence<'_>, closed: &mut Vec<Draft>) {
-        let over = |draft: &Draft| draft.started_at.saturating_add(self.timespan) <= event.at;
-        let ended = state.open.extract_if(.., |(_, draft)| over(draft)).map(|(_, draft)| draft);
-        closed.extend(ended.filter(|draft| self.suffices(draft)));
+        if !state.open.is_empty() {
+            let over = |draft: &Draft| draft.started_at.saturating_add(self.timespan) <= event.at;
+            let ended = state.open.extract_if(.., |(_, draft)| over(draft)).map(|(_, draft)| draft);
+            closed.extend(ended.filter(|draft| self.suffices(draft)));
+        }
         let whose = state.since.take(event);
         if whose == Whose::Foreign {
             return;
@@ -155,10 +157,9 @@ impl FirstSeen {
     }
 
     fn value(&self, state: &mut State, event: &Occurrence<'_>, known_for: i64) {
-        let mark = Mark::from(event);
         if let Some((_, draft)) = state.open.iter_mut().find(|(value, _)| *value == event.value) {
             let was_enough = self.suffices(draft);
-            absorb(draft, &mark);
+            absorb(draft, &Mark::from(event));
             if !was_enough && self.suffices(draft) {
                 draft.detected_at = event.at;
                 draft.detected_by = event.id;
@@ -172,7 +173,7 @@ impl FirstSeen {
             && state.events >= self.learn_events
             && state.known.len() <= self.known_at_most;
         if is_known_well {
-            let mut draft = begin([&mark]).expect("it has one mark");
+            let mut draft = begin([&Mark::from(event)]).expect("it has one mark");
             draft.measures.insert("value".to_owned(), told(&event.value));
             draft.measures.insert("known_values".to_owned(), state.known.len().to_string());
             draft.measures.insert("learned_days".to_owned(), (known_for / DAY).to_string());
