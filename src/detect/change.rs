@@ -9,28 +9,12 @@ use super::touched::Touch;
 use crate::store::findings::Key;
 use crate::store::{EventRow, StoreError, Writing, replaced};
 
-/// Events that a group had and has no longer.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Left {
-    first: Key,
-    last: Key,
-    count: usize,
-    identity_id: i64,
-}
-
-impl Left {
-    fn add(&mut self, key: Key) {
-        self.first = self.first.min(key);
-        self.last = self.last.max(key);
-        self.count += 1;
-    }
-}
-
 /// From where to where a group is changed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct GroupChange {
     pub(super) first: Key,
     pub(super) last: Key,
+    /// Events that came, and events that it had and has no longer.
     pub(super) came: usize,
     pub(super) left: usize,
     /// Of one of its events.
@@ -38,42 +22,41 @@ pub(super) struct GroupChange {
 }
 
 impl GroupChange {
-    /// `events` are those that came, in the order of time.
-    pub(super) fn of(rows: &[EventRow], events: &[Touch], left: Option<Left>) -> Option<Self> {
-        let came = events.first().zip(events.last()).map(|(first, last)| Self {
-            first: first.row(rows).key(),
-            last: last.row(rows).key(),
+    /// `events` are in the order of time.
+    pub(super) fn came(rows: &[EventRow], events: &[Touch]) -> Option<Self> {
+        let (first, last) = (events.first()?.row(rows), events.last()?.row(rows));
+        Some(Self {
+            first: first.key(),
+            last: last.key(),
             came: events.len(),
             left: 0,
-            identity_id: first.row(rows).identity_id,
-        });
-        let left = left.map(|left| Self {
-            first: left.first,
-            last: left.last,
-            came: 0,
-            left: left.count,
-            identity_id: left.identity_id,
-        });
-        match (came, left) {
-            (Some(came), Some(left)) => Some(Self {
-                first: came.first.min(left.first),
-                last: came.last.max(left.last),
-                left: left.left,
-                ..came
-            }),
-            (came, left) => came.or(left),
+            identity_id: first.identity_id,
+        })
+    }
+
+    fn left(row: &EventRow) -> Self {
+        let (key, identity_id) = (row.key(), row.identity_id);
+        Self { first: key, last: key, came: 0, left: 1, identity_id }
+    }
+
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            first: self.first.min(other.first),
+            last: self.last.max(other.last),
+            came: self.came + other.came,
+            left: self.left + other.left,
+            identity_id: self.identity_id,
         }
     }
 }
 
 impl Detector {
-    /// What left which groups by the events of a chunk that ends here. Folds that have not begun are left out: they
-    /// will find the events as they are.
+    /// What left which groups by the events of a chunk that ends here.
     pub(super) async fn left(
         &mut self,
         writing: &mut Writing,
         last_seq: i64,
-    ) -> Result<BTreeMap<(usize, i64), Left>, StoreError> {
+    ) -> Result<BTreeMap<(usize, i64), GroupChange>, StoreError> {
         let seen = self.rules.iter().map(|rule| rule.seen_seq).min().unwrap_or(last_seq);
         let (rows, by): (Vec<EventRow>, Vec<i64>) =
             replaced(writing, seen, last_seq).await?.into_iter().unzip();
@@ -86,16 +69,16 @@ impl Detector {
         let of_names = rows.iter().flat_map(|row| self.lineages.of(row.identity_id));
         let of_names: Vec<i64> = of_names.copied().collect();
         self.names.load_identities(writing, &of_names).await?;
-        let mut touched: Vec<(u32, Key, i64)> = Vec::new();
+        let mut touched: Vec<(u32, GroupChange)> = Vec::new();
         for (row, by) in rows.iter().zip(by) {
             self.had(row, by, &mut touched);
         }
         self.meanings.settle(&mut self.groups, writing).await?;
-        for (pair, key, identity_id) in touched {
+        for (pair, change) in touched {
             let Some(pair) = self.meanings.pair(pair) else { continue };
             left.entry(pair)
-                .or_insert(Left { first: key, last: key, count: 0, identity_id })
-                .add(key);
+                .and_modify(|all: &mut GroupChange| *all = all.and(change))
+                .or_insert(change);
         }
         let pairs = left.keys().map(|pair| (*pair, Vec::new())).collect();
         self.load_tails(writing, &pairs).await?;
@@ -104,7 +87,7 @@ impl Detector {
 
     /// Adds the groups that had an event, by its own identity and by others of its name, and that have not heard yet
     /// that it is gone.
-    fn had(&mut self, row: &EventRow, by_seq: i64, touched: &mut Vec<(u32, Key, i64)>) {
+    fn had(&mut self, row: &EventRow, by_seq: i64, touched: &mut Vec<(u32, GroupChange)>) {
         let Self { meanings, matcher, names, groups, rules, lineages, .. } = self;
         let inherits: Vec<bool> = matcher.rules.iter().map(|rule| rule.inherits).collect();
         let is_told = |meaning: &Meaning, is_own: bool| {
@@ -121,7 +104,7 @@ impl Detector {
             let meant = meanings.of((&mut *matcher, &*names), groups, &as_its_own);
             let told = meant.map(|number| meanings.get(number));
             let told = told.filter(|it| is_told(it, identity == row.identity_id));
-            touched.extend(told.map(|meaning| (meaning.pair, row.key(), row.identity_id)));
+            touched.extend(told.map(|meaning| (meaning.pair, GroupChange::left(row))));
         }
     }
 }

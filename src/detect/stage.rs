@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use foldhash::fast::RandomState;
 
 use super::amend::{Late, apply};
-use super::change::{GroupChange, Left};
+use super::change::GroupChange;
 use super::feeds::Feeds;
 use super::going_back::Histories;
 use super::groups::Groups;
@@ -243,14 +243,17 @@ impl Detector {
         writing: &mut Writing,
         pair: (usize, i64),
         (rows, events): (&[EventRow], &[Touch]),
-        left: Option<Left>,
+        left: Option<GroupChange>,
         last_seq: i64,
         now: DateTime<Utc>,
         found: &mut Found,
     ) -> Result<(), StoreError> {
         let (tail, nothing_to) = self.tails.take(pair);
         let kind = &self.matcher.rules[pair.0].kind;
-        let Some(change) = GroupChange::of(rows, events, left) else { return Ok(()) };
+        let came = GroupChange::came(rows, events);
+        let Some(change) = came.into_iter().chain(left).reduce(GroupChange::and) else {
+            return Ok(());
+        };
         let role = |event: &Touch| self.meanings.get(event.meaning).role;
         if tail.is_none() && events.iter().all(|event| role(event) == Role::Breaks) {
             // Nothing has begun that could end.

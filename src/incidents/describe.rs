@@ -185,15 +185,15 @@ impl Describing<'_> {
     /// The identities by their names. One that was refused may have shown its client id alone; it is then named as
     /// its application was known before, and once.
     async fn named(&mut self, ids: &[i64]) -> Result<Vec<NamedIdentity>, StoreError> {
+        let is_unnamed =
+            |id: &i64| self.names.identity(*id).is_some_and(|it| it.identity.name.is_empty());
+        let unnamed: Vec<i64> = ids.iter().copied().filter(is_unnamed).collect();
+        let known_as = subjects::known_as(self.writing, &unnamed).await?;
+        let before: Vec<i64> = known_as.values().copied().collect();
+        self.names.load_identities(self.writing, &before).await?;
         let mut named: Vec<NamedIdentity> = Vec::new();
         for id in ids {
-            let is_unnamed =
-                self.names.identity(*id).is_some_and(|known| known.identity.name.is_empty());
-            let mut shown = *id;
-            if is_unnamed && let Some(before) = subjects::known_as(self.writing, *id).await? {
-                self.names.load_identities(self.writing, &[before]).await?;
-                shown = before;
-            }
+            let shown = known_as.get(id).copied().unwrap_or(*id);
             let Some(known) = self.names.identity(shown) else { continue };
             let identity = &known.identity;
             let one = NamedIdentity {

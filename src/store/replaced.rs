@@ -29,14 +29,19 @@ pub(super) async fn replace_row(
         .bind(old.created_at)
         .execute(&mut *connection)
         .await?;
+    if old.error_code == 0 {
+        judge_again(connection, old.created_at).await?;
+    }
+    Ok(())
+}
+
+/// Has the incidents judged again that a good sign-in of a time may have ended.
+async fn judge_again(connection: &mut SqliteConnection, at: i64) -> Result<(), StoreError> {
     sqlx::query(
-        "update findings set ungrouped = 1 where ungrouped = 0 and withdrawn_at is null and id in (\
-           select f.id from findings f join groups g on g.id = f.group_id where g.identity_id = $1 \
-           union all select f.id from findings f join incidents i on i.id = f.incident_id \
-             where i.resolved_at = $2)",
+        "update findings set ungrouped = 1 where ungrouped = 0 and withdrawn_at is null \
+         and incident_id in (select id from incidents where resolved_at = $1)",
     )
-    .bind(old.identity_id)
-    .bind(old.created_at)
+    .bind(at)
     .execute(&mut *connection)
     .await?;
     Ok(())

@@ -249,16 +249,26 @@ pub async fn groups_of_namesakes(
     Ok(groups)
 }
 
-/// The identity of the same application in the same tenant whose name was seen last, where one has a name.
-pub async fn known_as(writing: &mut Writing, identity_id: i64) -> Result<Option<i64>, StoreError> {
-    Ok(sqlx::query_scalar(
-        "select n.id from identities i join identities n on n.app_id = i.app_id and n.tenant_id = i.tenant_id \
-         where i.id = $1 and i.app_id <> '' and n.name <> '' \
-         order by n.named_at desc, n.service_principal_id limit 1",
+/// For each of these identities the one of the same application in the same tenant whose name was seen last; those of
+/// which none has a name are left out.
+pub async fn known_as(
+    writing: &mut Writing,
+    identities: &[i64],
+) -> Result<BTreeMap<i64, i64>, StoreError> {
+    if identities.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let rows: Vec<(i64, i64)> = sqlx::query_as(
+        "with known (id, named) as (select i.id, (select n.id from identities n \
+           where n.app_id = i.app_id and n.app_id <> '' and n.tenant_id = i.tenant_id and n.name <> '' \
+           order by n.named_at desc, n.service_principal_id limit 1) \
+           from identities i where i.id in (select value from json_each($1))) \
+         select id, named from known where named is not null",
     )
-    .bind(identity_id)
-    .fetch_optional(&mut **writing)
-    .await?)
+    .bind(serde_json::json!(identities).to_string())
+    .fetch_all(&mut **writing)
+    .await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// The findings in force of these rules that touch an interval, with their subjects, earliest first.
