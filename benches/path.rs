@@ -43,8 +43,11 @@ fn main() {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let bench = bench();
-    if std::env::args().any(|argument| argument == "detect") {
+    let is_asked = |what: &str| std::env::args().any(|argument| argument == what);
+    if is_asked("detect") {
         runtime.block_on(measure_detection(&bench));
+    } else if is_asked("live") {
+        runtime.block_on(measure_live(&bench));
     } else {
         runtime.block_on(measure(&bench));
     }
@@ -110,6 +113,16 @@ async fn measure(bench: &Bench) {
             println!("\nDuckDB is not there: set SIGNINEL_BENCH_PYTHON to a Python that has it.");
         }
     }
+    tell_live(bench).await;
+}
+
+/// What a live page takes, alone.
+async fn measure_live(bench: &Bench) {
+    import_whole(bench, 0).await;
+    tell_live(bench).await;
+}
+
+async fn tell_live(bench: &Bench) {
     let (median, worst, size) = live(bench).await;
     println!(
         "\nA live page of 1,000 behind {} events: committed, evaluated and planned in {:.1} ms (median), {:.1} ms (worst of 30).",

@@ -87,7 +87,7 @@ impl Stage<'_> {
         let last_failed = failures.iter().map(|row| row.finding.draft.last_at).max();
         let is_all_failure = match (subject, last_failed) {
             (_, None) => false,
-            (Subject::Identity(id), Some(last)) => {
+            (Subject::Identity(id), Some(last)) if !others.is_empty() => {
                 let good = rows::first_good_after(&mut self.writing, id, &failed, last).await?;
                 let good_at = good.map(|(at, _)| at);
                 others.iter().all(|row| self.is_remedy(row, &failures, good_at))
@@ -106,23 +106,29 @@ impl Stage<'_> {
                 drafts.flat_map(|draft| draft.identities.iter().copied()).collect()
             }
         };
-        // Of many it is over when the last of them has signed in again.
-        let mut recovered_at = None;
-        for id in identities {
-            let good = rows::first_good_after(&mut self.writing, id, &failed, micros(last_seen_at))
-                .await?;
-            recovered_at =
-                good.map(|(at, _)| recovered_at.map_or(at, |latest: i64| latest.max(at)));
-            if recovered_at.is_none() {
-                break;
-            }
-        }
-        let recovered_at = recovered_at.map(time);
+        let recovered_at = self.recovered_at(identities, &failed, last_seen_at).await?;
         if is_silent {
             // What is found is the quiet itself, so quiet does not end it.
             return Ok(recovered_at.map(|at| (at, ResolvedBy::Recovered)));
         }
         Ok(end_by_events(last_seen_at, recovered_at, self.latest_at, self.config))
+    }
+
+    /// When all of them had signed in again: of many it is over when the last of them has.
+    async fn recovered_at(
+        &mut self,
+        identities: BTreeSet<i64>,
+        failed: &[i64],
+        after: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        if identities.is_empty() {
+            return Ok(None);
+        }
+        let identities: Vec<i64> = identities.into_iter().collect();
+        let writing = &mut self.writing;
+        let good = rows::first_good_of_each(writing, &identities, failed, micros(after)).await?;
+        let is_all = good.len() == identities.len();
+        Ok(good.values().map(|(at, _)| time(*at)).max().filter(|_| is_all))
     }
 }
 

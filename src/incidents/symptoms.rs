@@ -41,9 +41,10 @@ impl<'a> Causes<'a> {
         let mut findings = Vec::new();
         if !hiding.is_empty() {
             let always = (i64::MIN, i64::MAX);
-            for (subject, row) in
-                subjects::findings_of_rules(writing, &hiding, across, always).await?
-            {
+            let rows = subjects::findings_of_rules(writing, &hiding, across, always).await?;
+            let firsts: Vec<i64> = rows.iter().filter_map(|(_, row)| first(row)).collect();
+            names.load_identities(writing, &firsts).await?;
+            for (subject, row) in rows {
                 let tenant_id = tenant_of(writing, names, &row).await?;
                 findings.push((subject, row, tenant_id));
             }
@@ -144,9 +145,11 @@ async fn tenant_of(
     names: &mut Names,
     row: &IncidentFinding,
 ) -> Result<String, StoreError> {
-    let Some(first) = row.finding.draft.identities.first() else { return Ok(String::new()) };
-    names.load_identities(writing, &[*first]).await?;
-    Ok(names
-        .identity(*first)
-        .map_or_else(String::new, |known| known.identity.tenant_id.to_string()))
+    let Some(first) = first(row) else { return Ok(String::new()) };
+    names.load_identities(writing, &[first]).await?;
+    Ok(names.identity(first).map_or_else(String::new, |known| known.identity.tenant_id.to_string()))
+}
+
+fn first(row: &IncidentFinding) -> Option<i64> {
+    row.finding.draft.identities.first().copied()
 }

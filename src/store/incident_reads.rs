@@ -11,7 +11,7 @@ impl Store {
     pub async fn incidents(&self) -> Result<Vec<Incident>, StoreError> {
         let rows = sqlx::query(AssertSqlSafe(format!(
             "{INCIDENT} where i.merged_into is null and coalesce(i.resolved_by, '') <> 'withdrawn' \
-             order by i.started_at desc, i.id desc"
+             order by i.started_at desc, i.title, i.last_seen_at desc, i.id desc"
         )))
         .fetch_all(self.readers())
         .await?;

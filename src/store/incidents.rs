@@ -251,31 +251,40 @@ pub async fn first_good_after(
     resources: &[i64],
     after: i64,
 ) -> Result<Option<(i64, i64)>, StoreError> {
-    let candidates: Vec<i64> = sqlx::query_scalar(
-        "select $1 union select n.id from identities i join identities n \
-         on n.tenant_id = i.tenant_id and n.name = i.name where i.id = $1 and i.name <> '' \
-         union select n.id from identities i join identities n \
-         on n.tenant_id = i.tenant_id and n.app_id = i.app_id where i.id = $1 and i.app_id <> ''",
-    )
-    .bind(identity_id)
+    let firsts = first_good_of_each(connection, &[identity_id], resources, after).await?;
+    Ok(firsts.get(&identity_id).copied())
+}
+
+/// As [`first_good_after`], of several identities; those that have none are left out.
+pub async fn first_good_of_each(
+    connection: &mut SqliteConnection,
+    identities: &[i64],
+    resources: &[i64],
+    after: i64,
+) -> Result<BTreeMap<i64, (i64, i64)>, StoreError> {
+    let rows: Vec<(i64, i64, i64)> = sqlx::query_as(AssertSqlSafe(format!(
+        "with asked (id) as (select value from json_each($1)), candidates (asked, id) as (\
+           select id, id from asked \
+           union select i.id, n.id from asked a cross join identities i on i.id = a.id join identities n \
+             on n.tenant_id = i.tenant_id and n.name = i.name where i.name <> '' \
+           union select i.id, n.id from asked a cross join identities i on i.id = a.id join identities n \
+             on n.tenant_id = i.tenant_id and n.app_id = i.app_id where i.app_id <> ''), \
+         goods (asked, at, id) as (select asked, (select created_at from events indexed by events_by_identity \
+           where identity_id = candidates.id and created_at > $2 and error_code = 0 \
+           and resource_id in ({}) order by created_at limit 1), id from candidates) \
+         select asked, at, id from goods where at is not null",
+        list(resources)
+    )))
+    .bind(serde_json::json!(identities).to_string())
+    .bind(after)
     .fetch_all(&mut *connection)
     .await?;
-    let mut first: Option<(i64, i64)> = None;
-    for candidate in candidates {
-        let at: Option<i64> = sqlx::query_scalar(AssertSqlSafe(format!(
-            "select created_at from events indexed by events_by_identity where identity_id = $1 \
-             and created_at > $2 and error_code = 0 and resource_id in ({}) order by created_at limit 1",
-            list(resources)
-        )))
-        .bind(candidate)
-        .bind(after)
-        .fetch_optional(&mut *connection)
-        .await?;
-        if let Some(at) = at {
-            first = Some(first.map_or((at, candidate), |first| first.min((at, candidate))));
-        }
+    let mut firsts = BTreeMap::new();
+    for (asked, at, id) in rows {
+        let first = firsts.entry(asked).or_insert((at, id));
+        *first = (*first).min((at, id));
     }
-    Ok(first)
+    Ok(firsts)
 }
 
 /// How many sign-ins of identities to these resources had these codes in an interval.
