@@ -95,18 +95,17 @@ impl Detector {
         writing: &mut Writing,
         touched: &Touched,
     ) -> Result<(), StoreError> {
-        let mut unknown = BTreeMap::<usize, Vec<i64>>::new();
-        let pairs = touched.iter().map(|(pair, _)| pair);
-        for pair in pairs.filter(|pair| !self.tails.known.contains_key(*pair)) {
-            unknown.entry(pair.0).or_default().push(pair.1);
-        }
-        for (rule, groups) in unknown {
-            let rule_id = self.rules[rule].id;
-            if self.tails.begun_before.contains(&rule_id) {
-                for (group, tail) in checkpoints::tails(writing, rule_id, &groups).await? {
-                    self.tails.put((rule, group), Some(Put::unpack(&tail)?));
-                }
-            }
+        let number = |rule: usize| self.rules[rule].id;
+        let is_unknown = |pair: &(usize, i64)| {
+            !self.tails.known.contains_key(pair)
+                && self.tails.begun_before.contains(&number(pair.0))
+        };
+        let pairs = touched.iter().map(|(pair, _)| *pair).filter(is_unknown);
+        let unknown: BTreeMap<(i64, i64), usize> =
+            pairs.map(|(rule, group)| ((number(rule), group), rule)).collect();
+        let asked: Vec<(i64, i64)> = unknown.keys().copied().collect();
+        for (pair, tail) in checkpoints::tails(writing, &asked).await? {
+            self.tails.put((unknown[&pair], pair.1), Some(Put::unpack(&tail)?));
         }
         Ok(())
     }

@@ -52,8 +52,8 @@ async fn source(
     grouped: &mut Grouped,
 ) -> Result<(), StoreError> {
     let subject = Subject::Source(blind.source_id);
-    let known = rows::of_subject(writing, subject).await?;
-    let before = known.into_iter().find(|incident| incident.resolved_at.is_none());
+    let known = rows::of_subjects(writing, &[subject]).await?;
+    let before = known.into_values().flatten().find(|incident| incident.resolved_at.is_none());
     let mut incident = described(blind, gaps, now);
     let id = match before {
         None => {

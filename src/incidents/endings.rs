@@ -1,6 +1,6 @@
 //! What ends an incident, as the events of its subject tell it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -8,7 +8,7 @@ use super::describe::{Members, add};
 use super::lifecycle::end_by_events;
 use super::stage::Stage;
 use crate::model::ResolvedBy;
-use crate::store::incidents::{self as rows, IncidentFinding};
+use crate::store::incidents::{self as rows, GoodAfter, IncidentFinding};
 use crate::store::subjects::Subject;
 use crate::store::{StoreError, micros, time};
 
@@ -47,20 +47,24 @@ impl Stage<'_> {
     }
 
     /// An identity has not stopped where another of its name went on in time.
-    pub(super) async fn drop_replaced(
+    pub(super) async fn note_replaced(
         &mut self,
-        subject: Subject,
-        findings: &mut Vec<IncidentFinding>,
+        taken: &BTreeMap<Subject, Vec<IncidentFinding>>,
     ) -> Result<(), StoreError> {
-        let Subject::Identity(id) = subject else { return Ok(()) };
-        for place in (0..findings.len()).rev() {
-            if self.silence(&findings[place]).is_some() {
-                let draft = &findings[place].finding.draft;
-                let (resources, since) = (draft.resources.as_slice(), draft.started_at);
-                let next = rows::first_good_after(&mut self.writing, id, resources, since).await?;
-                if next.is_some_and(|(at, _)| at <= draft.detected_at) {
-                    findings.remove(place);
-                }
+        let (mut asked, mut silent) = (Vec::new(), Vec::new());
+        for (subject, rows) in taken {
+            let Subject::Identity(id) = *subject else { continue };
+            for row in rows.iter().filter(|row| self.silence(row).is_some()) {
+                let draft = &row.finding.draft;
+                let resources = draft.resources.clone();
+                asked.push(GoodAfter { identity_id: id, resources, after: draft.started_at });
+                silent.push(row);
+            }
+        }
+        let firsts = rows::first_good(&mut self.writing, &asked).await?;
+        for (row, first) in silent.into_iter().zip(firsts) {
+            if first.is_some_and(|(at, _)| at <= row.finding.draft.detected_at) {
+                self.replaced.insert(row.finding.id);
             }
         }
         Ok(())
@@ -88,8 +92,9 @@ impl Stage<'_> {
         let is_all_failure = match (subject, last_failed) {
             (_, None) => false,
             (Subject::Identity(id), Some(last)) if !others.is_empty() => {
-                let good = rows::first_good_after(&mut self.writing, id, &failed, last).await?;
-                let good_at = good.map(|(at, _)| at);
+                let asked = GoodAfter { identity_id: id, resources: failed.clone(), after: last };
+                let good = rows::first_good(&mut self.writing, &[asked]).await?;
+                let good_at = good.into_iter().flatten().map(|(at, _)| at).next();
                 others.iter().all(|row| self.is_remedy(row, &failures, good_at))
             }
             _ => others.is_empty(),
@@ -124,11 +129,14 @@ impl Stage<'_> {
         if identities.is_empty() {
             return Ok(None);
         }
-        let identities: Vec<i64> = identities.into_iter().collect();
-        let writing = &mut self.writing;
-        let good = rows::first_good_of_each(writing, &identities, failed, micros(after)).await?;
-        let is_all = good.len() == identities.len();
-        Ok(good.values().map(|(at, _)| time(*at)).max().filter(|_| is_all))
+        let asked = identities.into_iter().map(|identity_id| GoodAfter {
+            identity_id,
+            resources: failed.to_vec(),
+            after: micros(after),
+        });
+        let good = rows::first_good(&mut self.writing, &asked.collect::<Vec<_>>()).await?;
+        let all: Option<Vec<(i64, i64)>> = good.into_iter().collect();
+        Ok(all.and_then(|good| good.into_iter().map(|(at, _)| time(at)).max()))
     }
 }
 

@@ -10,11 +10,12 @@ use super::lifecycle::end;
 use super::newcomers::judge_newcomers_again;
 use super::notes::{ending, opening};
 use super::shadow::gather_beside;
-use super::symptoms::{Causes, slack};
+use super::symptoms::{Causes, Symptom, slack};
 use crate::config::IncidentsConfig;
 use crate::model::{FindingId, Incident, IncidentId, ResolvedBy, RuleFacts, believable};
 use crate::store::facts;
 use crate::store::incidents::{self as rows, IncidentFinding};
+use crate::store::renamed;
 use crate::store::stages;
 use crate::store::subjects::{self, Across, Subject};
 use crate::store::{Names, Store, StoreError, Writing, time};
@@ -47,6 +48,7 @@ pub async fn run(
     let mut writing = store.write().await?;
     let seen = stages::stage_seen(&mut writing, "incidents").await?;
     let stages::Horizon { last_seq, latest_at } = stages::horizon(&mut writing).await?;
+    renamed::judge_again(&mut writing).await?;
     let earliest_at = judge_newcomers_again(&mut writing, rules, seen).await?;
     let latest_at = believable(latest_at, now);
     let quiet_before =
@@ -77,12 +79,18 @@ pub async fn run(
         names,
         were_any,
         notes: Vec::new(),
+        before: BTreeMap::new(),
         taken: BTreeMap::new(),
+        symptoms: BTreeMap::new(),
+        replaced: BTreeSet::new(),
         made_anew: None,
         taken_in: BTreeMap::new(),
         grouped: Grouped::default(),
     };
-    let subjects = stage.with_related(subjects).await?;
+    let subjects: Vec<Subject> = stage.with_related(subjects).await?.into_iter().collect();
+    if were_any {
+        stage.before = rows::of_subjects(&mut stage.writing, &subjects).await?;
+    }
     // Those that may take in others come before those.
     let (causes, others): (Vec<Subject>, Vec<Subject>) =
         subjects.into_iter().partition(|subject| stage.causes.has(*subject));
@@ -112,8 +120,14 @@ pub(super) struct Stage<'a> {
     were_any: bool,
     /// What happened to which incidents: of what kind, and in words.
     pub(super) notes: Vec<(IncidentId, &'static str, String)>,
-    /// Findings that were read while it was asked who is related to whom.
+    /// The incidents there were, by their subjects.
+    before: BTreeMap<Subject, Vec<Incident>>,
+    /// The findings of subjects that were not yet worked out.
     taken: BTreeMap<Subject, Vec<IncidentFinding>>,
+    /// The findings of others that those of subjects explain.
+    pub(super) symptoms: BTreeMap<Subject, Vec<Symptom>>,
+    /// Findings of silence of which a namesake went on in time.
+    pub(super) replaced: BTreeSet<FindingId>,
     /// By identity, the groups in which it was found to come or go, once that was asked.
     pub(super) made_anew: Option<BTreeMap<i64, BTreeSet<i64>>>,
     /// Incidents whose findings are symptoms, and the incident of the cause.
@@ -122,30 +136,51 @@ pub(super) struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    /// The subjects given, and those that share a cause or a symptom with them.
+    /// The subjects given, and those that share a cause or a symptom with them; reads the findings of each.
     async fn with_related(
         &mut self,
         mut subjects: BTreeSet<Subject>,
     ) -> Result<BTreeSet<Subject>, StoreError> {
         let mut open: Vec<Subject> = subjects.iter().copied().collect();
-        while let Some(subject) = open.pop() {
-            let mut related = self.made_anew(subject).await?;
-            if !self.causes.is_empty() || !matches!(subject, Subject::Identity(_)) {
-                if self.were_any {
-                    let across = &self.across;
-                    related.extend(subjects::held_by(&mut self.writing, subject, across).await?);
-                }
-                related.extend(self.causes_of(subject).await?);
-                related.extend(self.symptoms_of(subject).await?.into_iter().map(|(of, _)| of));
+        while !open.is_empty() {
+            self.read(&open).await?;
+            let mut related = Vec::new();
+            for subject in &open {
+                related.extend(self.made_anew(*subject).await?);
             }
-            open.extend(related.into_iter().filter(|other| subjects.insert(*other)));
+            let causes_none = self.causes.is_empty();
+            open.retain(|subject| !causes_none || !matches!(subject, Subject::Identity(_)));
+            if self.were_any {
+                related.extend(subjects::held_by(&mut self.writing, &open, &self.across).await?);
+            }
+            for subject in open {
+                related.extend(self.causes_of(subject).await?);
+                let symptoms = self.symptoms_of(subject).await?;
+                related.extend(symptoms.iter().map(|(of, ..)| *of));
+                self.symptoms.insert(subject, symptoms);
+            }
+            related.retain(|other| subjects.insert(*other));
+            open = related;
         }
         Ok(subjects)
     }
 
+    /// Reads the findings of subjects, and the names of what they are of, few questions for all.
+    async fn read(&mut self, subjects: &[Subject]) -> Result<(), StoreError> {
+        let taken = subjects::take(&mut self.writing, subjects, &self.across).await?;
+        let drafts = || taken.values().flatten().map(|row| &row.finding.draft);
+        let ids: Vec<i64> = drafts().flat_map(|draft| draft.identities.iter().copied()).collect();
+        self.names.load_identities(&mut self.writing, &ids).await?;
+        let ids: Vec<i64> = drafts().flat_map(|draft| draft.resources.iter().copied()).collect();
+        self.names.load_resources(&mut self.writing, &ids).await?;
+        self.note_replaced(&taken).await?;
+        self.taken.extend(taken);
+        Ok(())
+    }
+
     async fn causes_of(&mut self, subject: Subject) -> Result<Vec<Subject>, StoreError> {
         let mut causes = Vec::new();
-        let Some(taken) = self.taken(subject).await? else { return Ok(causes) };
+        let Some(taken) = self.taken.remove(&subject) else { return Ok(causes) };
         for row in &taken {
             causes.extend(self.cause_of(row).await?.map(|(cause, _)| cause));
         }
@@ -153,27 +188,12 @@ impl Stage<'_> {
         Ok(causes)
     }
 
-    /// The findings of a subject, read once.
-    async fn taken(
-        &mut self,
-        subject: Subject,
-    ) -> Result<Option<Vec<IncidentFinding>>, StoreError> {
-        if let Some(taken) = self.taken.remove(&subject) {
-            return Ok(Some(taken));
-        }
-        subjects::take(&mut self.writing, subject, &self.across).await
-    }
-
     async fn subject(&mut self, subject: Subject) -> Result<(), StoreError> {
-        let Some(mut findings) = self.taken(subject).await? else { return Ok(()) };
+        let Some(mut findings) = self.taken.remove(&subject) else { return Ok(()) };
         self.drop_known(subject, &mut findings).await?;
-        self.drop_replaced(subject, &mut findings).await?;
+        findings.retain(|row| !self.replaced.contains(&row.finding.id));
         let symptoms = self.drop_symptoms(subject, &mut findings).await?;
-        let before = if self.were_any {
-            rows::of_subject(&mut self.writing, subject).await?
-        } else {
-            Vec::new()
-        };
+        let before = self.before.remove(&subject).unwrap_or_default();
         let mut before: BTreeMap<IncidentId, Incident> =
             before.into_iter().map(|row| (row.id, row)).collect();
         let (shadow, live) = findings.iter().partition::<Vec<_>, _>(|row| self.is_shadow(row));
@@ -184,8 +204,8 @@ impl Stage<'_> {
                 own: findings.iter().filter(|row| is_mine(row.finding.id)).collect(),
                 symptoms: symptoms
                     .iter()
-                    .filter(|(_, cause)| is_mine(*cause))
-                    .map(|(row, _)| row)
+                    .filter(|(.., cause)| is_mine(*cause))
+                    .map(|(_, row, _)| row)
                     .collect(),
             };
             let mut known: Vec<IncidentId> =

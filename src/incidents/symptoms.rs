@@ -12,6 +12,9 @@ use crate::store::incidents::IncidentFinding;
 use crate::store::subjects::{self, Across, Subject};
 use crate::store::{Names, StoreError, Writing};
 
+/// A finding that is left to another: its own subject, and its cause.
+pub(super) type Symptom = (Subject, IncidentFinding, FindingId);
+
 /// The findings in force that may have symptoms.
 pub(super) struct Causes<'a> {
     rules: &'a BTreeMap<String, RuleFacts>,
@@ -99,7 +102,7 @@ impl Stage<'_> {
     pub(super) async fn symptoms_of(
         &mut self,
         subject: Subject,
-    ) -> Result<Vec<(Subject, (IncidentFinding, FindingId))>, StoreError> {
+    ) -> Result<Vec<Symptom>, StoreError> {
         let mine = self.causes.findings.iter().filter(|(of, ..)| *of == subject);
         let (mut interval, mut hidden) = (None, Vec::new());
         for (_, cause, _) in mine {
@@ -113,10 +116,12 @@ impl Stage<'_> {
         let interval = (from.saturating_sub(slack), to.saturating_add(slack));
         let rows =
             subjects::findings_of_rules(&mut self.writing, &hidden, &self.across, interval).await?;
+        let firsts: Vec<i64> = rows.iter().filter_map(|(_, row)| first(row)).collect();
+        self.names.load_identities(&mut self.writing, &firsts).await?;
         let mut symptoms = Vec::new();
         for (of, row) in rows.into_iter().filter(|(of, _)| *of != subject) {
             match self.cause_of(&row).await? {
-                Some((cause, id)) if cause == subject => symptoms.push((of, (row, id))),
+                Some((cause, id)) if cause == subject => symptoms.push((of, row, id)),
                 _ => {}
             }
         }
@@ -128,14 +133,13 @@ impl Stage<'_> {
         &mut self,
         subject: Subject,
         findings: &mut Vec<IncidentFinding>,
-    ) -> Result<Vec<(IncidentFinding, FindingId)>, StoreError> {
+    ) -> Result<Vec<Symptom>, StoreError> {
         for place in (0..findings.len()).rev() {
             if self.cause_of(&findings[place]).await?.is_some() {
                 findings.remove(place);
             }
         }
-        let symptoms = self.symptoms_of(subject).await?;
-        Ok(symptoms.into_iter().map(|(_, symptom)| symptom).collect())
+        Ok(self.symptoms.remove(&subject).unwrap_or_default())
     }
 }
 

@@ -16,23 +16,20 @@ pub struct Checkpoint {
     pub state: Vec<u8>,
 }
 
-/// Where the folds of a rule over some groups have come to; groups without one are left out.
+/// Where the folds of pairs have come to; those without one are left out.
 pub async fn tails(
     writing: &mut Writing,
-    rule_id: i64,
-    group_ids: &[i64],
-) -> Result<Vec<(i64, Checkpoint)>, StoreError> {
+    pairs: &[(i64, i64)],
+) -> Result<Vec<((i64, i64), Checkpoint)>, StoreError> {
     let mut tails = Vec::new();
-    for ids in group_ids.chunks(500) {
-        let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
-        let sql = format!(
-            "select created_at, event_id, folded, state, group_id from tails \
-             where rule_id = $1 and group_id in ({})",
-            ids.join(",")
-        );
-        let rows = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(rule_id);
+    for pairs in pairs.chunks(5_000) {
+        let rows = sqlx::query(
+            "select created_at, event_id, folded, state, rule_id, group_id from json_each($1) \
+             cross join tails on rule_id = value ->> 0 and group_id = value ->> 1",
+        )
+        .bind(serde_json::json!(pairs).to_string());
         for row in rows.fetch_all(&mut **writing).await? {
-            tails.push((row.try_get(4)?, checkpoint(&row)?));
+            tails.push(((row.try_get(4)?, row.try_get(5)?), checkpoint(&row)?));
         }
     }
     Ok(tails)

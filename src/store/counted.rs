@@ -5,7 +5,7 @@
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::findings::{NewGroup, stored_finding};
-use super::{StoreError, Writing};
+use super::{StoreError, Writing, list};
 use crate::model::Draft;
 
 /// Numbers that a statement names.
@@ -30,12 +30,12 @@ pub async fn findings_of_rules(
          f.evidence, f.unconfirmed, f.rule_id, g.key, g.identity_id \
          from findings f join groups g on g.id = f.group_id \
          where f.withdrawn_at is null and f.rule_id in ({})",
-        among(rule_ids)
+        list(rule_ids)
     );
     // Of so many, most are of them anyway.
     if let Some(identities) = identities.filter(|identities| identities.len() <= AT_ONCE) {
         sql += " and f.group_id in (select id from groups where identity_id in (";
-        sql += &among(identities);
+        sql += &list(identities);
         sql += "))";
     }
     let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut **writing).await?;
@@ -58,7 +58,7 @@ pub async fn groups_of(
     let mut groups = Vec::with_capacity(numbers.len());
     for numbers in numbers.chunks(AT_ONCE) {
         let sql =
-            format!("select id, key, identity_id from groups where id in ({})", among(numbers));
+            format!("select id, key, identity_id from groups where id in ({})", list(numbers));
         let rows: Vec<(i64, String, Option<i64>)> =
             sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut **writing).await?;
         let group = |(id, key, identity_id)| (id, NewGroup { key, identity_id });
@@ -67,13 +67,9 @@ pub async fn groups_of(
     Ok(groups)
 }
 
-fn among(numbers: &[i64]) -> String {
-    numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(",")
-}
-
 /// Keeps what these rules find, and only they, from becoming incidents. Called when rules may be others.
 pub async fn hear_and_quiet(writing: &mut Writing, quiet: &[i64]) -> Result<(), StoreError> {
-    let quiet = among(quiet);
+    let quiet = list(quiet);
     for sql in [
         format!(
             "update findings set ungrouped = 1 where ungrouped = 2 and rule_id not in ({quiet})"
@@ -89,7 +85,7 @@ pub async fn hear_and_quiet(writing: &mut Writing, quiet: &[i64]) -> Result<(), 
 pub async fn quiet(writing: &mut Writing, quiet: &[i64]) -> Result<(), StoreError> {
     let sql = format!(
         "update findings set ungrouped = 2 where ungrouped = 1 and rule_id in ({})",
-        among(quiet)
+        list(quiet)
     );
     sqlx::query(AssertSqlSafe(sql)).execute(&mut **writing).await?;
     Ok(())

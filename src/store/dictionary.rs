@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, SqliteConnection};
 use super::StoreError;
 use super::batch::{Batch, Named};
 use super::events::rows_sql;
+use super::renamed::{self, NameOf};
 use crate::model::Facet;
 
 /// Entries of one kind after which the memory of that kind is emptied; the database still knows.
@@ -29,6 +30,8 @@ struct Known {
     stored_at: i64,
     /// The values differ from those in the database.
     is_renamed: bool,
+    /// It is seen for the first time, as far as this process can tell.
+    is_new: bool,
 }
 
 /// What the database has already numbered.
@@ -114,9 +117,14 @@ impl Dictionary {
             let is_due = |known: &Known| {
                 known.is_renamed || known.named_at - known.stored_at > NAMED_AT_SLACK
             };
+            let (mut otherwise, mut new) = (Vec::new(), Vec::new());
             // Taken out for a moment: a map lends only one of its values at a time.
             let mut due: Vec<(&(String, String), Known)> = Vec::new();
             for named in named {
+                if let Some(known) = all.get_mut(&named.key) {
+                    otherwise.extend(known.is_renamed.then_some(known.id));
+                    new.extend(std::mem::take(&mut known.is_new).then_some(known.id));
+                }
                 if all.get(&named.key).is_some_and(is_due)
                     && let Some(known) = all.remove(&named.key)
                 {
@@ -125,6 +133,7 @@ impl Dictionary {
             }
             store_names(connection, &sql, due.iter_mut().map(|(_, known)| known).collect()).await?;
             all.extend(due.into_iter().map(|(key, known)| (key.clone(), known)));
+            renamed::note(connection, sql.of, (&otherwise, &new)).await?;
         }
         Ok(())
     }
@@ -151,6 +160,7 @@ impl Dictionary {
 /// The statements of one kind of named thing.
 #[derive(Clone, Copy)]
 struct NamedSql {
+    of: NameOf,
     /// Gives the row of a key, which it makes where there is none; the update changes nothing, and lets what was
     /// there be returned.
     find: &'static str,
@@ -158,6 +168,7 @@ struct NamedSql {
 }
 
 const IDENTITY: NamedSql = NamedSql {
+    of: NameOf::Identity,
     find: "insert into identities \
            (tenant_id, key, service_principal_id, app_id, name, arm_resource_id, named_at) \
            values ($1, $2, $3, $4, $5, $6, $7) on conflict (tenant_id, key) do update set named_at = named_at \
@@ -168,6 +179,7 @@ const IDENTITY: NamedSql = NamedSql {
 
 /// `$1` is the tenant, which a resource has not: its statements leave it out of the table.
 const RESOURCE: NamedSql = NamedSql {
+    of: NameOf::Resource,
     find: "insert into resources (key, resource_id, name, service_principal_id, named_at) \
            select $2, $3, $4, $5, $7 where $1 = '' and $6 = '' on conflict (key) do update set named_at = named_at \
            returning id, resource_id, name, service_principal_id, '', named_at",
@@ -210,7 +222,9 @@ async fn find_named(
         .fetch_one(connection)
         .await?;
     let values = [a, b, c, d];
-    Ok(Known { id, values, named_at, stored_at: named_at, is_renamed: false })
+    // The names of identities are those of others of their application, too.
+    let is_new = sql.of == NameOf::Identity && (named_at, &values) == (named.at, &named.values);
+    Ok(Known { id, values, named_at, stored_at: named_at, is_renamed: false, is_new })
 }
 
 /// Writes names that were put off, many at a time.

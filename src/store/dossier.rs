@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
-use super::{Store, StoreError, micros, time};
+use super::{Store, StoreError, list, micros, time};
 use crate::model::{Facet, NamedIdentity};
 
 /// Evidence looked through for addresses; more does not change which come first.
@@ -190,10 +190,6 @@ impl Store {
         let count = |number: i64| u64::try_from(number).unwrap_or(0);
         Ok(FailingAlike { all: count(all), worked_before: count(worked_before) })
     }
-}
-
-fn list(numbers: &[i64]) -> String {
-    numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(",")
 }
 
 const LAST_BEFORE: &str = "select max(created_at) from events where identity_id = $1 and created_at < $2 \

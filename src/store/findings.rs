@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use super::checkpoints::event_id;
-use super::{StoreError, Writing};
+use super::{StoreError, Writing, list};
 use crate::model::{Draft, EventId, FindingId};
 
 /// A place in the order of time.
@@ -122,11 +122,8 @@ pub async fn advance_rules(
     seq: i64,
 ) -> Result<(), StoreError> {
     for ids in rule_ids.chunks(500) {
-        let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
-        let sql = format!(
-            "update rules set seen_seq = max(seen_seq, $1) where id in ({})",
-            ids.join(",")
-        );
+        let sql =
+            format!("update rules set seen_seq = max(seen_seq, $1) where id in ({})", list(ids));
         sqlx::query(AssertSqlSafe(sql)).bind(seq).execute(&mut **writing).await?;
     }
     Ok(())

@@ -9,8 +9,8 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection};
 
 use super::findings::{StoredFinding, stored_finding};
-use super::subjects::Subject;
-use super::{StoreError, Writing, micros, time};
+use super::subjects::{Subject, parse, texts};
+use super::{StoreError, Writing, list, micros, time};
 use crate::model::{Incident, IncidentId, NamedIdentity, ResolvedBy};
 
 /// A finding with what its incident needs.
@@ -48,7 +48,7 @@ pub struct IncidentChange {
 
 pub(super) const INCIDENT: &str = "select i.id, i.title, i.severity, i.summary, i.started_at, i.detected_at, i.last_seen_at, \
      i.event_count, i.opened_at, i.acknowledged_at, i.acknowledged_by, i.resolved_at, i.resolved_by, \
-     i.resolved_why, i.revision, (select count(*) from deliveries d where d.incident_id = i.id) \
+     i.resolved_why, i.revision, (select count(*) from deliveries d where d.incident_id = i.id), i.subject \
      from incidents i";
 
 pub(super) fn incident(row: &SqliteRow) -> Result<Incident, StoreError> {
@@ -95,18 +95,24 @@ pub(super) fn incident_finding(row: &SqliteRow) -> Result<IncidentFinding, Store
     })
 }
 
-/// The incidents of a subject, oldest number first; those merged into others are left out.
-pub async fn of_subject(
+/// The incidents of subjects, oldest number first of each; those merged into others are left out.
+pub async fn of_subjects(
     writing: &mut Writing,
-    subject: Subject,
-) -> Result<Vec<Incident>, StoreError> {
+    subjects: &[Subject],
+) -> Result<BTreeMap<Subject, Vec<Incident>>, StoreError> {
     let rows = sqlx::query(AssertSqlSafe(format!(
-        "{INCIDENT} where i.subject = $1 and i.merged_into is null order by i.id"
+        "{INCIDENT} where i.subject in (select value from json_each($1)) and i.merged_into is null order by i.id"
     )))
-    .bind(subject.to_string())
+    .bind(texts(subjects))
     .fetch_all(&mut **writing)
     .await?;
-    rows.iter().map(incident).collect()
+    let mut incidents = BTreeMap::<Subject, Vec<Incident>>::new();
+    for row in &rows {
+        if let Some(subject) = parse(row.try_get(16)?) {
+            incidents.entry(subject).or_default().push(incident(row)?);
+        }
+    }
+    Ok(incidents)
 }
 
 /// Opens an incident; `incident.id` is not yet one.
@@ -208,8 +214,13 @@ pub async fn link(
     if findings.is_empty() {
         return Ok(());
     }
-    let sql = format!("update findings set incident_id = $1 where id in ({})", list(findings));
-    sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(id.0).execute(&mut **writing).await?;
+    sqlx::query(
+        "update findings set incident_id = $1 where id in (select value from json_each($2))",
+    )
+    .bind(id.0)
+    .bind(serde_json::json!(findings).to_string())
+    .execute(&mut **writing)
+    .await?;
     Ok(())
 }
 
@@ -243,46 +254,51 @@ pub async fn note_all(
     Ok(())
 }
 
-/// The first good sign-in after a time to one of the resources, by the identity or by one of the same
-/// name or application in its tenant: a recreated identity has another number.
-pub async fn first_good_after(
-    connection: &mut SqliteConnection,
-    identity_id: i64,
-    resources: &[i64],
-    after: i64,
-) -> Result<Option<(i64, i64)>, StoreError> {
-    let firsts = first_good_of_each(connection, &[identity_id], resources, after).await?;
-    Ok(firsts.get(&identity_id).copied())
+/// What is asked of [`first_good`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoodAfter {
+    pub identity_id: i64,
+    pub resources: Vec<i64>,
+    /// Microseconds.
+    pub after: i64,
 }
 
-/// As [`first_good_after`], of several identities; those that have none are left out.
-pub async fn first_good_of_each(
+/// For each that is asked, in their order, the first good sign-in after a time to one of the resources: when, and of
+/// whom. It may be of one of the same name or application in the tenant: a recreated identity has another number.
+pub async fn first_good(
     connection: &mut SqliteConnection,
-    identities: &[i64],
-    resources: &[i64],
-    after: i64,
-) -> Result<BTreeMap<i64, (i64, i64)>, StoreError> {
-    let rows: Vec<(i64, i64, i64)> = sqlx::query_as(AssertSqlSafe(format!(
-        "with asked (id) as (select value from json_each($1)), candidates (asked, id) as (\
-           select id, id from asked \
-           union select i.id, n.id from asked a cross join identities i on i.id = a.id join identities n \
+    asked: &[GoodAfter],
+) -> Result<Vec<Option<(i64, i64)>>, StoreError> {
+    let mut firsts = vec![None; asked.len()];
+    if asked.is_empty() {
+        return Ok(firsts);
+    }
+    let asked: Vec<(i64, String, i64)> = asked
+        .iter()
+        .map(|of| (of.identity_id, format!(",{},", list(&of.resources)), of.after))
+        .collect();
+    let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
+        "with asked (place, id, resources, after) as materialized (\
+           select key, value ->> 0, value ->> 1, value ->> 2 from json_each($1)), \
+         candidates (place, id) as (\
+           select place, id from asked \
+           union select a.place, n.id from asked a cross join identities i on i.id = a.id join identities n \
              on n.tenant_id = i.tenant_id and n.name = i.name where i.name <> '' \
-           union select i.id, n.id from asked a cross join identities i on i.id = a.id join identities n \
+           union select a.place, n.id from asked a cross join identities i on i.id = a.id join identities n \
              on n.tenant_id = i.tenant_id and n.app_id = i.app_id where i.app_id <> ''), \
-         goods (asked, at, id) as (select asked, (select created_at from events indexed by events_by_identity \
-           where identity_id = candidates.id and created_at > $2 and error_code = 0 \
-           and resource_id in ({}) order by created_at limit 1), id from candidates) \
-         select asked, at, id from goods where at is not null",
-        list(resources)
-    )))
-    .bind(serde_json::json!(identities).to_string())
-    .bind(after)
+         goods (place, at, id) as (select a.place, (select created_at from events indexed by events_by_identity \
+           where identity_id = c.id and created_at > a.after and error_code = 0 \
+           and instr(a.resources, ',' || resource_id || ',') order by created_at limit 1), c.id \
+           from candidates c join asked a on a.place = c.place) \
+         select place, at, id from goods where at is not null",
+    )
+    .bind(serde_json::json!(asked).to_string())
     .fetch_all(&mut *connection)
     .await?;
-    let mut firsts = BTreeMap::new();
-    for (asked, at, id) in rows {
-        let first = firsts.entry(asked).or_insert((at, id));
-        *first = (*first).min((at, id));
+    for (place, at, id) in rows {
+        if let Some(first) = usize::try_from(place).ok().and_then(|place| firsts.get_mut(place)) {
+            *first = Some(first.map_or((at, id), |known: (i64, i64)| known.min((at, id))));
+        }
     }
     Ok(firsts)
 }
@@ -295,23 +311,20 @@ pub async fn count_events(
     codes: &[i64],
     resources: &[i64],
 ) -> Result<u64, StoreError> {
-    let count: i64 = sqlx::query_scalar(AssertSqlSafe(format!(
-        "select count(*) from events indexed by events_by_identity where identity_id in ({}) \
-         and created_at between $1 and $2 and error_code in ({}) and resource_id in ({})",
-        list(identities),
-        list(codes),
-        list(resources)
-    )))
+    let count: i64 = sqlx::query_scalar(
+        "select count(*) from events indexed by events_by_identity \
+         where identity_id in (select value from json_each($3)) and created_at between $1 and $2 \
+         and error_code in (select value from json_each($4)) \
+         and resource_id in (select value from json_each($5))",
+    )
     .bind(interval.0)
     .bind(interval.1)
+    .bind(serde_json::json!(identities).to_string())
+    .bind(serde_json::json!(codes).to_string())
+    .bind(serde_json::json!(resources).to_string())
     .fetch_one(connection)
     .await?;
     Ok(u64::try_from(count).unwrap_or(0))
-}
-
-/// Numbers as they stand between the brackets of an `in`.
-pub(super) fn list(numbers: &[i64]) -> String {
-    numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// The events of findings by error code. Findings of one rule share no events, those of different rules may share

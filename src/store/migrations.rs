@@ -33,6 +33,7 @@ const STEPS: &[(i64, &str, &str)] = steps![
     51 "0051_others",
     52 "0052_allowances",
     53 "0053_rests",
+    54 "0054_renamed",
 ];
 
 /// All steps.

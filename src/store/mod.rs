@@ -47,6 +47,7 @@ mod packed;
 mod reconciled;
 /// Records that were set aside.
 pub mod rejects;
+pub mod renamed;
 mod rests;
 mod retention;
 
@@ -266,6 +267,11 @@ fn unready(error: &MigrateError) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// Numbers as they stand between the brackets of an `in`.
+fn list(numbers: &[i64]) -> String {
+    numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// A time as stored: microseconds since 1970, UTC.

@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::events::EventRow;
-use super::{Store, StoreError};
+use super::{Store, StoreError, list};
 use crate::model::{Facet, Identity, Resource};
 
 /// Entries of one kind after which the memory of that kind is emptied.
@@ -189,6 +189,5 @@ fn missing<T>(ids: impl Iterator<Item = i64>, known: &HashMap<i64, T, RandomStat
 }
 
 fn among(select: &str, ids: &[i64]) -> String {
-    let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
-    format!("{select} where id in ({})", ids.join(","))
+    format!("{select} where id in ({})", list(ids))
 }

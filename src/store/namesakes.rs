@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, list};
 
 /// Those of one name, by their numbers.
 type Namesakes = Vec<i64>;
@@ -14,13 +14,12 @@ pub async fn namesakes(
 ) -> Result<Vec<Namesakes>, StoreError> {
     let mut all: Vec<Namesakes> = Vec::new();
     for ids in identities.chunks(500) {
-        let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
         let sql = format!(
             "select json_group_array(n.id order by n.id) from \
              (select distinct name, tenant_id from identities where id in ({}) and name <> '') i \
              join identities n on n.name = i.name and n.tenant_id = i.tenant_id \
              group by i.name, i.tenant_id having count(*) > 1 order by min(n.id)",
-            ids.join(",")
+            list(ids)
         );
         let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
             .persistent(false)

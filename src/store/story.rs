@@ -6,7 +6,8 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::events::{EventRow, event_row};
-use super::{Store, StoreError, incidents, micros, time};
+use super::incidents::{self, GoodAfter};
+use super::{Store, StoreError, list, micros, time};
 use crate::model::{Delivery, DeliveryId, EventId, IncidentId, TellReason};
 
 /// Which events are the evidence of an incident.
@@ -22,8 +23,6 @@ pub struct Scope {
 
 impl Scope {
     fn sql(&self) -> String {
-        let list =
-            |numbers: &[i64]| numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
         format!(
             "e.identity_id in ({}) and e.created_at between $1 and $2 and e.error_code in ({}) \
              and e.resource_id in ({})",
@@ -156,9 +155,9 @@ impl Store {
         after: DateTime<Utc>,
     ) -> Result<Option<(DateTime<Utc>, i64)>, StoreError> {
         let mut reader = self.readers().acquire().await?;
-        let found =
-            incidents::first_good_after(&mut reader, identity_id, resources, micros(after)).await?;
-        Ok(found.map(|(at, id)| (time(at), id)))
+        let asked = GoodAfter { identity_id, resources: resources.to_vec(), after: micros(after) };
+        let found = incidents::first_good(&mut reader, &[asked]).await?;
+        Ok(found.into_iter().flatten().next().map(|(at, id)| (time(at), id)))
     }
 
     /// What was noted of an incident and of its findings, those taken back among them.

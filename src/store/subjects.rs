@@ -31,13 +31,20 @@ impl std::fmt::Display for Subject {
     }
 }
 
-fn parse(text: &str) -> Option<Subject> {
+/// Subjects as a list of their texts, in JSON.
+pub(super) fn texts(subjects: &[Subject]) -> String {
+    let texts: Vec<String> = subjects.iter().map(Subject::to_string).collect();
+    serde_json::json!(texts).to_string()
+}
+
+pub(super) fn parse(text: &str) -> Option<Subject> {
     let (kind, id) = text.split_once(':')?;
     let id = id.parse().ok()?;
     match kind {
         "rule" => Some(Subject::Rule(id)),
         "group" => Some(Subject::Group(id)),
         "identity" => Some(Subject::Identity(id)),
+        "source" => Some(Subject::Source(id)),
         _ => None,
     }
 }
@@ -127,37 +134,54 @@ pub async fn endable(
     Ok(rows.iter().filter_map(|text| parse(text)).collect())
 }
 
-/// Reads the findings of a subject that are in force, earliest first; `None` for one that has gaps instead.
+/// Reads the findings of subjects that are in force, earliest first of each; a source has gaps instead, and is left out.
 pub async fn take(
     writing: &mut Writing,
-    subject: Subject,
+    subjects: &[Subject],
     across: &Across<'_>,
-) -> Result<Option<Vec<IncidentFinding>>, StoreError> {
+) -> Result<BTreeMap<Subject, Vec<IncidentFinding>>, StoreError> {
+    let (mut rules, mut groups, mut identities) = (Vec::new(), Vec::new(), Vec::new());
+    let mut taken = BTreeMap::new();
+    for subject in subjects {
+        match subject {
+            Subject::Rule(id) => rules.push(*id),
+            Subject::Group(id) => groups.push(*id),
+            Subject::Identity(id) => identities.push(*id),
+            Subject::Source(_) => continue,
+        }
+        taken.insert(*subject, Vec::new());
+    }
     // A group may be shared with rules whose findings are another subject.
-    const NOT_ACROSS: &str = "and f.rule_id not in (select id from rules \
-         where name in (select value from json_each($1)))";
-    let (whose, id) = match subject {
-        Subject::Source(_) => return Ok(None),
-        Subject::Rule(id) => ("f.rule_id = $2 and $1 = $1".to_owned(), id),
-        Subject::Group(id) => (format!("f.group_id = $2 {NOT_ACROSS}"), id),
-        Subject::Identity(id) => (
-            format!(
-                "f.group_id in (select id from groups where identity_id in (select $2 union select n.id \
-                   from identities i join identities n on n.app_id = i.app_id and n.tenant_id = i.tenant_id \
-                   where i.id = $2 and i.app_id <> '')) {NOT_ACROSS}"
-            ),
-            id,
-        ),
-    };
     let rows = sqlx::query(AssertSqlSafe(format!(
-        "select {FINDING} from findings f join rules r on r.id = f.rule_id \
-         where {whose} and f.withdrawn_at is null and f.ungrouped < 2 order by f.started_at, r.name, f.id"
+        "with apart (id) as materialized (select id from rules where name in (select value from json_each($1))), \
+           alike (asked, id) as (select value, value from json_each($4) \
+             union select i.id, n.id from json_each($4) a cross join identities i on i.id = a.value \
+               cross join identities n indexed by identities_by_application \
+                 on n.app_id = i.app_id and n.tenant_id = i.tenant_id \
+               where i.app_id <> ''), \
+           whose (subject, id) as (\
+             select 'rule:' || f.rule_id, f.id from json_each($2) a cross join findings f on f.rule_id = a.value \
+             union all select 'group:' || f.group_id, f.id from json_each($3) a \
+               cross join findings f on f.group_id = a.value where f.rule_id not in (select id from apart) \
+             union all select 'identity:' || a.asked, f.id from alike a cross join groups g on g.identity_id = a.id \
+               cross join findings f on f.group_id = g.id where f.rule_id not in (select id from apart)) \
+         select {FINDING}, w.subject from whose w cross join findings f on f.id = w.id \
+           join rules r on r.id = f.rule_id \
+         where f.withdrawn_at is null and f.ungrouped < 2 order by f.started_at, r.name, f.id"
     )))
     .bind(json(across))
-    .bind(id)
+    .bind(serde_json::json!(rules).to_string())
+    .bind(serde_json::json!(groups).to_string())
+    .bind(serde_json::json!(identities).to_string())
     .fetch_all(&mut **writing)
     .await?;
-    Ok(Some(rows.iter().map(incident_finding).collect::<Result<_, _>>()?))
+    for row in &rows {
+        let subject = parse(sqlx::Row::try_get(row, 14)?);
+        if let Some(findings) = subject.and_then(|subject| taken.get_mut(&subject)) {
+            findings.push(incident_finding(row)?);
+        }
+    }
+    Ok(taken)
 }
 
 /// Notes that all findings, those withdrawn too, have been taken into account.
@@ -168,18 +192,19 @@ pub async fn mark_grouped(writing: &mut Writing) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The subjects of the findings that incidents of this subject hold.
+/// The subjects of the findings that incidents of these subjects hold.
 pub async fn held_by(
     writing: &mut Writing,
-    subject: Subject,
+    subjects: &[Subject],
     across: &Across<'_>,
 ) -> Result<Vec<Subject>, StoreError> {
     let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
         "select distinct {SUBJECT} from incidents n join findings f on f.incident_id = n.id \
-         join groups g on g.id = f.group_id join rules r on r.id = f.rule_id where n.subject = $2"
+         join groups g on g.id = f.group_id join rules r on r.id = f.rule_id \
+         where n.subject in (select value from json_each($2))"
     )))
     .bind(json(across))
-    .bind(subject.to_string())
+    .bind(texts(subjects))
     .fetch_all(&mut **writing)
     .await?;
     Ok(rows.iter().filter_map(|text| parse(text)).collect())

@@ -144,6 +144,45 @@ fn one_that_shows_its_client_id_alone_is_known_by_the_name_it_had() {
 }
 
 #[test]
+fn names_that_are_known_only_later_are_those_of_the_incident() {
+    let place = Place::new();
+    let refused: Vec<Value> = (0..12)
+        .map(|n| {
+            let mut one =
+                sign_in(1, 100 + n, hours_ago(60) + TimeDelta::seconds(i64::from(n) * 20), 700_016);
+            for key in [
+                "servicePrincipalId",
+                "servicePrincipalName",
+                "appDisplayName",
+                "resourceDisplayName",
+            ] {
+                one[key] = json!("");
+            }
+            one
+        })
+        .collect();
+    let shown = |place: &Place| {
+        let incidents = world::incidents(place);
+        assert_eq!(incidents.len(), 1, "{incidents:#?}");
+        (incidents[0]["title"].clone(), incidents[0]["resources"].clone())
+    };
+    place.write("refused.ndjson", lines(&refused));
+    place.run("import refused.ndjson").says(0, &["stored"]);
+    let (title, resources) = shown(&place);
+    assert_eq!(title, "Application not found, many times: 00000001-2f0a-4f1c-b7c5-1d6c3a2e9f41");
+    assert_eq!(resources, json!([refused[0]["resourceId"]]));
+    // Its name, by a sign-in long before; that of the resource, by one of somebody else.
+    let named = sign_in(1, 1, hours_ago(100), 0);
+    place.write("identity.ndjson", lines(std::slice::from_ref(&named)));
+    place.run("import identity.ndjson").says(0, &["stored"]);
+    assert_eq!(shown(&place).0, "Application not found, many times: func-01-prod");
+    let other = sign_in(2, 2, hours_ago(50), 0);
+    place.write("resource.ndjson", lines(std::slice::from_ref(&other)));
+    place.run("import resource.ndjson").says(0, &["stored"]);
+    assert_eq!(shown(&place).1, json!([other["resourceDisplayName"]]));
+}
+
+#[test]
 fn sprays_from_several_addresses_at_one_time_are_one_incident() {
     let place = Place::new();
     let spray = |address: &str, first: u32, at: DateTime<Utc>| -> Vec<Value> {

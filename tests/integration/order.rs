@@ -9,6 +9,19 @@ use signinel::simulate::{Scenarios, Settings, SimulatedRecord, Simulation};
 use crate::program::Place;
 use crate::world;
 
+/// A tenant of so many days and identities that ends with the minute before this one.
+fn tenant((days, identities): (u32, u32), seed: u64, intensity: f64) -> Settings {
+    let this_minute = SystemClock.now().with_second(0).unwrap().with_nanosecond(0).unwrap();
+    Settings {
+        days,
+        identities,
+        seed,
+        end: this_minute - TimeDelta::minutes(1),
+        scenarios: Scenarios::All,
+        intensity,
+    }
+}
+
 /// Numbers that look random and are the same each time.
 struct Dice(u64);
 
@@ -47,15 +60,7 @@ async fn told(files: &[Vec<&SimulatedRecord>]) -> Told {
 
 #[tokio::test]
 async fn whatever_the_order_the_parts_and_the_repeats_the_same_is_found_and_told() {
-    let end = SystemClock.now().with_second(0).unwrap().with_nanosecond(0).unwrap();
-    let settings = Settings {
-        days: 16,
-        identities: 12,
-        seed: 3,
-        end: end - TimeDelta::minutes(1),
-        scenarios: Scenarios::All,
-        intensity: 0.4,
-    };
+    let settings = tenant((16, 12), 3, 0.4);
     let records: Vec<SimulatedRecord> = Simulation::new(&settings).records().collect();
     let expected = told(&[records.iter().collect()]).await;
     assert!(expected.findings.len() > 60, "{} findings show little", expected.findings.len());
@@ -127,15 +132,7 @@ fn other_record(record: &SimulatedRecord, kind: usize) -> String {
 
 #[tokio::test]
 async fn of_records_of_one_sign_in_that_differ_it_does_not_matter_which_comes_first() {
-    let end = SystemClock.now().with_second(0).unwrap().with_nanosecond(0).unwrap();
-    let settings = Settings {
-        days: 4,
-        identities: 6,
-        seed: 5,
-        end: end - TimeDelta::minutes(1),
-        scenarios: Scenarios::All,
-        intensity: 0.2,
-    };
+    let settings = tenant((4, 6), 5, 0.2);
     let records: Vec<SimulatedRecord> = Simulation::new(&settings).records().collect();
     // Every ninth sign-in has two records, and what each lacks or says is another thing each time.
     let others: Vec<SimulatedRecord> = records
