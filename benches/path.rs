@@ -304,7 +304,6 @@ async fn detect_only(bench: &Bench, turn: usize) -> Duration {
     begun.elapsed()
 }
 
-/// Pages of 1,000 new records behind all others: median and worst time, and the size of the database before.
 /// What the stages of one page took.
 struct Page {
     committed: Duration,
@@ -324,6 +323,7 @@ struct Live {
     size: u64,
 }
 
+/// Pages of 1,000 new records behind all others.
 async fn live(bench: &Bench) -> Live {
     let db = bench.db("whole", 0);
     let app = app(&db).await;
