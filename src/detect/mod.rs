@@ -5,6 +5,7 @@
 //! group in the order of time (`kinds`); `replay` takes folds up where they were put away.
 
 mod amend;
+mod arrived;
 mod chained;
 mod change;
 mod data;
@@ -14,6 +15,7 @@ mod extension;
 mod feeds;
 mod fields;
 mod files;
+mod folding;
 mod going_back;
 mod groups;
 mod kind_of;

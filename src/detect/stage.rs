@@ -1,30 +1,27 @@
 //! Reads events in the order of arrival, folds them into the groups they touch, and commits findings,
 //! checkpoints and how far it came together.
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use foldhash::fast::RandomState;
 
 use super::amend::{Late, apply};
-use super::change::GroupChange;
+use super::arrived::Arrived;
 use super::feeds::Feeds;
 use super::going_back::Histories;
 use super::groups::Groups;
-use super::kinds::{Occurrence, Role};
 use super::lineage::Lineages;
 use super::matching::Matcher;
 use super::meanings::Meanings;
 use super::pass::{Found, Pace};
-use super::replay::{Outcome, Put, Replay, compare, just_after, spoken_of};
+use super::replay::{Outcome, Put, compare, just_after, spoken_of};
 use super::tails::Tails;
-use super::touched::{Touch, by_identity};
 use crate::model::{Draft, EventId};
 use crate::store::checkpoints::{self, CheckpointWrites};
 use crate::store::counted;
 use crate::store::findings::{self, NewFindings, RuleRow};
-use crate::store::{EventRow, Names, Store, StoreError, Writing, arrived_after};
+use crate::store::{Names, Store, StoreError, Writing};
 
 /// The rules at work, with what they remember between passes. The memory is never more than a copy of
 /// rows: without it the findings are the same.
@@ -93,8 +90,8 @@ impl Detector {
     ) -> Result<Found, StoreError> {
         let mut found = Found::default();
         loop {
-            let (mut writing, rows) = self.begin(store, self.pace.chunk).await?;
-            if rows.is_empty() {
+            let (mut writing, arrived) = self.begin(store, self.pace.chunk).await?;
+            if arrived.rows.is_empty() {
                 // In one transaction with having seen that nothing more is there.
                 let ended = Box::pin(self.end_of_events(&mut writing, now, &mut found)).await;
                 if ended.is_err() {
@@ -104,7 +101,7 @@ impl Detector {
                 self.commit(writing).await?;
                 return Ok(found);
             }
-            self.evaluate(writing, rows, now, &mut found).await?;
+            self.evaluate(writing, arrived, now, &mut found).await?;
             progress(found.events);
         }
     }
@@ -118,8 +115,8 @@ impl Detector {
         now: DateTime<Utc>,
     ) -> Result<Found, StoreError> {
         let mut found = Found::default();
-        let (writing, rows) = self.begin(store, events).await?;
-        self.evaluate(writing, rows, now, &mut found).await?;
+        let (writing, arrived) = self.begin(store, events).await?;
+        self.evaluate(writing, arrived, now, &mut found).await?;
         Ok(found)
     }
 
@@ -128,26 +125,30 @@ impl Detector {
         &mut self,
         store: &Store,
         events: i64,
-    ) -> Result<(Writing, Vec<EventRow>), StoreError> {
+    ) -> Result<(Writing, Arrived), StoreError> {
         let mut writing = store.write().await?;
         self.sync(&mut writing).await?;
         self.feeds = Feeds::load(&mut writing).await?;
-        let seen = self.rules.iter().map(|rule| rule.seen_seq).min().unwrap_or(i64::MAX);
-        let rows = arrived_after(&mut writing, seen, events).await?;
-        Ok((writing, rows))
+        let arrived = self.arrived(store, &mut writing, events).await;
+        if arrived.is_err() {
+            self.forget();
+        }
+        Ok((writing, arrived?))
     }
 
     async fn evaluate(
         &mut self,
         mut writing: Writing,
-        rows: Vec<EventRow>,
+        arrived: Arrived,
         now: DateTime<Utc>,
         found: &mut Found,
     ) -> Result<(), StoreError> {
-        let Some(last) = rows.last().map(|row| row.seq) else { return self.commit(writing).await };
-        found.events += rows.len() as u64;
-        let rows = by_identity(&rows);
-        let done = Box::pin(self.chunk(&mut writing, &rows, last, now, found)).await;
+        let Some(last) = arrived.rows.last().map(|row| row.seq) else {
+            return self.commit(writing).await;
+        };
+        found.events += arrived.rows.len() as u64;
+        let arrived = arrived.by_identity();
+        let done = Box::pin(self.chunk(&mut writing, &arrived, last, now, found)).await;
         if done.is_err() {
             // What is remembered may be of rows that were not committed.
             self.forget();
@@ -209,22 +210,15 @@ impl Detector {
     async fn chunk(
         &mut self,
         writing: &mut Writing,
-        rows: &[EventRow],
+        Arrived { rows, meant }: &Arrived,
         last_seq: i64,
         now: DateTime<Utc>,
         found: &mut Found,
     ) -> Result<(), StoreError> {
-        self.names.load(writing, rows).await?;
-        let touched = self.touched(writing, rows).await?;
+        let touched = self.touched(writing, rows, meant).await?;
         self.load_tails(writing, &touched).await?;
-        let mut left = self.left(writing, last_seq).await?;
-        for (pair, events) in touched {
-            let left = left.remove(&pair);
-            self.pair(writing, pair, (rows, &events), left, last_seq, now, found).await?;
-        }
-        for (pair, left) in left {
-            self.pair(writing, pair, (rows, &[]), Some(left), last_seq, now, found).await?;
-        }
+        let left = self.left(writing, last_seq).await?;
+        self.fold(writing, rows, (touched, left), last_seq, now, found).await?;
         self.histories = Histories::default();
         self.new_findings.sort();
         self.new_findings.flush(writing).await?;
@@ -235,72 +229,6 @@ impl Detector {
         self.evicted += self.tails.bound(&self.rules, remembered);
         self.evicted += self.groups.bound(remembered) + self.meanings.bound(remembered);
         Ok(())
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "a pair, its rows, and what the chunk shares")]
-    async fn pair(
-        &mut self,
-        writing: &mut Writing,
-        pair: (usize, i64),
-        (rows, events): (&[EventRow], &[Touch]),
-        left: Option<GroupChange>,
-        last_seq: i64,
-        now: DateTime<Utc>,
-        found: &mut Found,
-    ) -> Result<(), StoreError> {
-        let (tail, nothing_to) = self.tails.take(pair);
-        let kind = &self.matcher.rules[pair.0].kind;
-        let came = GroupChange::came(rows, events);
-        let Some(change) = came.into_iter().chain(left).reduce(GroupChange::and) else {
-            return Ok(());
-        };
-        let role = |event: &Touch| self.meanings.get(event.meaning).role;
-        if tail.is_none() && events.iter().all(|event| role(event) == Role::Breaks) {
-            // Nothing has begun that could end.
-            self.tails.nothing(pair, nothing_to, change.last);
-            return Ok(());
-        }
-        let is_next = change.left == 0 && tail.as_ref().is_some_and(|tail| tail.key < change.first);
-        // Events that ended nothing left no checkpoint, so without one there may be some behind these.
-        // Of a rule that has seen nothing yet, all there is stands in this chunk.
-        let sees_all =
-            self.rules[pair.0].seen_seq == 0 || nothing_to.is_some_and(|key| key < change.first);
-        let is_heir = tail.is_none() && !self.of_name(pair.0, change.identity_id).is_empty();
-        let is_first = tail.is_none() && !is_heir && (sees_all || !kind.can_be_broken());
-        if is_next || is_first {
-            let outcome = self.go_on(pair, tail.as_ref(), rows, events);
-            return self.settle(writing, pair, tail, outcome, None, now, found).await;
-        }
-        self.again(writing, pair, (tail, is_heir), change, last_seq, now, found).await
-    }
-
-    /// Folds events that come after all others of their group.
-    fn go_on(
-        &self,
-        pair: (usize, i64),
-        tail: Option<&Put>,
-        rows: &[EventRow],
-        events: &[Touch],
-    ) -> Outcome {
-        let kind = &self.matcher.rules[pair.0].kind;
-        let rule_id = self.rules[pair.0].id;
-        let last_new = events[events.len() - 1].row(rows).key();
-        let mut replay = Replay::begin(kind, self.pace.spacing, tail, (Vec::new(), last_new));
-        for event in events {
-            let (row, meaning) = (event.row(rows), self.meanings.get(event.meaning));
-            replay.step(&Occurrence {
-                at: row.created_at,
-                id: row.id,
-                identity: row.identity_id,
-                resource: row.resource_id,
-                code: row.error_code,
-                value: Cow::Borrowed(self.meanings.value(meaning.value)),
-                role: meaning.role,
-                is_inherited: event.is_inherited,
-                which: meaning.which,
-            });
-        }
-        replay.end(false, |state| self.feeds.judged(rule_id, kind, state))
     }
 
     /// Writes what a fold came to.

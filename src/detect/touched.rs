@@ -58,21 +58,6 @@ impl Gathered {
     }
 }
 
-/// Puts rows in the order in which nearly every group has neighbours: by identity, and by time for each.
-pub(super) fn by_identity(rows: &[EventRow]) -> Vec<EventRow> {
-    // What is sorted is small; a row is not.
-    let mut order: Vec<(i64, i64, usize)> = rows
-        .iter()
-        .enumerate()
-        .map(|(place, row)| (row.identity_id, row.created_at, place))
-        .collect();
-    order.sort_unstable_by(|one, other| {
-        let at_once = || rows[one.2].id.cmp(&rows[other.2].id);
-        (one.0, one.1).cmp(&(other.0, other.1)).then_with(at_once)
-    });
-    order.into_iter().map(|(.., place)| rows[place]).collect()
-}
-
 pub(super) fn sort_by_time(events: &mut [Touch], rows: &[EventRow]) {
     events.sort_unstable_by_key(|event| event.row(rows).key());
 }
@@ -108,23 +93,22 @@ impl Detector {
         &mut self,
         writing: &mut Writing,
         rows: &[EventRow],
+        meant: &[Range<u32>],
     ) -> Result<Touched, StoreError> {
-        let Self { meanings, matcher, names, groups, rules, .. } = self;
+        let Self { meanings, matcher, groups, rules, .. } = self;
         let seen_by_all = rules.iter().map(|rule| rule.seen_seq).max().unwrap_or(0);
         let is_thinned: Vec<bool> = matcher
             .rules
             .iter()
             .map(|rule| rule.kind.can_be_broken() && rule.is_by_identity())
             .collect();
-        let mut meaning = |row| meanings.of((&mut *matcher, &*names), groups, row);
-        let meant: Vec<Range<u32>> = rows.iter().map(&mut meaning).collect();
-        let mut by_pair = room(meanings, &meant, &is_thinned);
+        let mut by_pair = room(meanings, meant, &is_thinned);
         let (mut identity_id, mut identity_from) = (None, 0);
         for (place, (row, meant)) in (0..).zip(rows.iter().zip(meant)) {
             if identity_id != Some(row.identity_id) {
                 (identity_id, identity_from) = (Some(row.identity_id), place);
             }
-            for number in meant {
+            for number in meant.clone() {
                 let meaning = meanings.get(number);
                 let rule = meaning.rule as usize;
                 if row.seq <= seen_by_all && row.seq <= rules[rule].seen_seq {

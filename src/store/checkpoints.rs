@@ -137,6 +137,18 @@ pub struct CheckpointWrites {
 }
 
 impl CheckpointWrites {
+    /// Writes as many as fill whole statements; the others wait for more.
+    pub async fn flush_some(&mut self, writing: &mut Writing) -> Result<(), StoreError> {
+        let whole = |waiting: usize| waiting - waiting % ROWS_AT_ONCE;
+        let mut rest = Self {
+            tails: self.tails.split_off(whole(self.tails.len())),
+            checkpoints: self.checkpoints.split_off(whole(self.checkpoints.len())),
+        };
+        self.flush(writing).await?;
+        std::mem::swap(self, &mut rest);
+        Ok(())
+    }
+
     /// Writes all of it, and is empty again. What stands in the order of its key goes in fastest.
     pub async fn flush(&mut self, writing: &mut Writing) -> Result<(), StoreError> {
         self.tails.sort_by_key(|((pair, _), _)| *pair);

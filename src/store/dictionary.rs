@@ -17,7 +17,7 @@ const REMEMBERED_AT_MOST: usize = 200_000;
 
 /// Staleness of `named_at` that is put up with until [`Dictionary::flush`], in microseconds. It saves
 /// one write per identity and batch.
-const NAMED_AT_SLACK: i64 = 3_600_000_000;
+const NAMED_AT_SLACK: i64 = 6 * 3_600_000_000;
 
 /// Names written in one statement.
 const ROWS_AT_ONCE: usize = 200;

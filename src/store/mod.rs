@@ -101,7 +101,7 @@ pub use learnt::Learnt;
 pub use marks::Mark;
 pub use names::{KnownIdentity, Names};
 pub use namesakes::namesakes;
-pub use packed::{Stretch, arrived_after, in_time_order};
+pub use packed::{Arrivals, Packed, Stretch, in_time_order};
 pub use reconciled::Compared;
 pub use replaced::replaced;
 pub use sources::{Head, Tally};

@@ -40,7 +40,6 @@ impl Names {
         connection: &mut SqliteConnection,
         rows: &[EventRow],
     ) -> Result<(), StoreError> {
-        self.bound();
         let identities: Vec<i64> = rows.iter().map(|row| row.identity_id).collect();
         self.load_identities(connection, &identities).await?;
         let resources: Vec<i64> = rows.iter().map(|row| row.resource_id).collect();
@@ -159,7 +158,8 @@ impl Names {
         id.and_then(|id| self.texts.get(&id)).map_or("", |text| text)
     }
 
-    fn bound(&mut self) {
+    /// Forgets all when there are too many. What is at hand has to be loaded again.
+    pub fn bound(&mut self) {
         let sizes =
             [self.identities.len(), self.resources.len(), self.facets.len(), self.texts.len()];
         if sizes.iter().any(|size| *size > REMEMBERED_AT_MOST) {

@@ -18,16 +18,15 @@ pub struct Stretch {
     pub up_to_seq: i64,
 }
 
-/// What is read of an event besides its id: numbers all.
-const NUMBERS: [&str; 8] = [
+/// What is read of an event besides its id: numbers all. Of those that the database gave out itself, two go in one:
+/// no table has rows enough to need more than 31 bits.
+const NUMBERS: [&str; 6] = [
     "seq",
     "created_at",
-    "identity_id",
-    "resource_id",
+    "identity_id << 32 | resource_id",
     "facet_id",
     "error_code",
-    "coalesce(address_id, 0)",
-    "coalesce(user_id, 0)",
+    "coalesce(address_id, 0) << 32 | coalesce(user_id, 0)",
 ];
 
 /// Many events as one row, a text of numbers for each column: the driver hands single rows over from SQLite's thread
@@ -41,41 +40,61 @@ fn packed(from: &str) -> String {
 /// Events of one row.
 const PACKED_AT_ONCE: i64 = 4_096;
 
-/// Events in the order of arrival, at most `limit` of those after `seq`.
-pub async fn arrived_after(
-    connection: &mut SqliteConnection,
-    mut seq: i64,
-    limit: i64,
-) -> Result<Vec<EventRow>, StoreError> {
-    // The order of arrival has hardly any holes: its next places are the next events, and nothing need be sorted.
-    let sql = packed("events where seq > $1 and seq <= $2");
-    let mut events: Vec<EventRow> = Vec::new();
-    let mut last = None;
-    let mut asked = 0;
-    while asked < limit {
-        let up_to = seq.saturating_add(PACKED_AT_ONCE.min(limit - asked));
-        let next = sqlx::query(AssertSqlSafe(sql.as_str()))
-            .bind(seq)
-            .bind(up_to)
-            .fetch_one(&mut *connection);
-        // SQLite's thread looks for the next ones while this one reads those that it gave.
-        let (next, unpacked) = tokio::join!(next, async { unpack(last.take(), &mut events) });
-        unpacked?;
-        let next = next?;
-        if next.try_get::<Option<&str>, _>(0)?.is_some() {
-            asked += up_to - seq;
-            (seq, last) = (up_to, Some(next));
-            continue;
-        }
-        let first: Option<i64> = sqlx::query_scalar("select min(seq) from events where seq > $1")
-            .bind(seq)
-            .fetch_one(&mut *connection)
-            .await?;
-        let Some(first) = first else { break };
-        seq = first - 1;
+/// Events in the order of arrival, some at a time.
+#[derive(Debug)]
+pub struct Arrivals {
+    /// The place of the last that was read.
+    seq: i64,
+    /// Places still to be looked at.
+    left: i64,
+}
+
+/// Events as they were read.
+pub struct Packed(SqliteRow);
+
+impl Packed {
+    /// Adds them to others.
+    pub fn unpack(self, events: &mut Vec<EventRow>) -> Result<(), StoreError> {
+        unpack(&self.0, events)
     }
-    unpack(last, &mut events)?;
-    Ok(events)
+}
+
+impl Arrivals {
+    /// At most `limit` of those after `seq`.
+    #[must_use]
+    pub fn after(seq: i64, limit: i64) -> Self {
+        Self { seq, left: limit }
+    }
+
+    /// The next of them; `None` where there are no more.
+    pub async fn next(
+        &mut self,
+        connection: &mut SqliteConnection,
+    ) -> Result<Option<Packed>, StoreError> {
+        // The order of arrival has hardly any holes: its next places are the next events, and nothing need be sorted.
+        let sql = packed("events where seq > $1 and seq <= $2");
+        while self.left > 0 {
+            let up_to = self.seq.saturating_add(PACKED_AT_ONCE.min(self.left));
+            let row = sqlx::query(AssertSqlSafe(sql.as_str()))
+                .bind(self.seq)
+                .bind(up_to)
+                .fetch_one(&mut *connection)
+                .await?;
+            if row.try_get::<Option<&str>, _>(0)?.is_some() {
+                self.left -= up_to - self.seq;
+                self.seq = up_to;
+                return Ok(Some(Packed(row)));
+            }
+            let first: Option<i64> =
+                sqlx::query_scalar("select min(seq) from events where seq > $1")
+                    .bind(self.seq)
+                    .fetch_one(&mut *connection)
+                    .await?;
+            let Some(first) = first else { break };
+            self.seq = first - 1;
+        }
+        Ok(None)
+    }
 }
 
 /// Events of a stretch in the order of time, at most `limit`.
@@ -109,7 +128,7 @@ pub async fn in_time_order(
         .fetch_one(connection)
         .await?;
     let mut events = Vec::new();
-    unpack(Some(row), &mut events)?;
+    unpack(&row, &mut events)?;
     // SQLite keeps the order of the inner query, and does not promise it.
     if !events.is_sorted_by_key(EventRow::key) {
         events.sort_unstable_by_key(EventRow::key);
@@ -117,8 +136,7 @@ pub async fn in_time_order(
     Ok(events)
 }
 
-fn unpack(row: Option<SqliteRow>, events: &mut Vec<EventRow>) -> Result<(), StoreError> {
-    let Some(row) = row else { return Ok(()) };
+fn unpack(row: &SqliteRow, events: &mut Vec<EventRow>) -> Result<(), StoreError> {
     let mut numbers = [""; NUMBERS.len()].map(Numbers::of);
     for (column, numbers) in numbers.iter_mut().enumerate() {
         *numbers = Numbers::of(row.try_get::<Option<&str>, _>(column)?.unwrap_or_default());
@@ -141,18 +159,21 @@ fn corrupt(what: &str) -> StoreError {
 
 /// The event of the next number of each column.
 fn event_of(id: [u8; 16], numbers: &mut [Numbers<'_>; NUMBERS.len()]) -> Option<EventRow> {
-    let [seq, created_at, identity_id, resource_id, facet_id, error_code, address_id, user_id] =
+    let [seq, created_at, whose, facet_id, error_code, by_whom] =
         numbers.each_mut().map(Iterator::next);
+    let two = |number: i64| (number >> 32, number & 0xffff_ffff);
+    let ((identity_id, resource_id), (address_id, user_id)) = (two(whose?), two(by_whom?));
+    let some = |id: i64| (id != 0).then_some(id);
     Some(EventRow {
         seq: seq?,
         created_at: created_at?,
         id: EventId(id),
-        identity_id: identity_id?,
-        resource_id: resource_id?,
+        identity_id,
+        resource_id,
         facet_id: facet_id?,
         error_code: error_code?,
-        address_id: address_id.map(|id| (id != 0).then_some(id))?,
-        user_id: user_id.map(|id| (id != 0).then_some(id))?,
+        address_id: some(address_id),
+        user_id: some(user_id),
     })
 }
 
