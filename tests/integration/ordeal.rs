@@ -390,12 +390,20 @@ fn killed(place: &Place, limit: &str, variables: &[(&str, String)], after: Durat
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// Requests in ten seconds, however often the program that sends them is killed.
+const KILLED_BUDGET: usize = 100;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_killed_twenty_times_and_once_on_a_full_disk_stores_what_an_import_does() {
     let records = world::tenant(10, 42);
     let (_kept, should) = imported(&records).await;
     let begun = Instant::now();
-    let options = Options { seed: 42, faults: Faults::each(EACH), ..Options::default() };
+    let options = Options {
+        seed: 42,
+        faults: Faults::each(EACH),
+        requests_per_10s: Some(KILLED_BUDGET),
+        ..Options::default()
+    };
     // What is of the last hour shows up while it runs, one after the other.
     let (now, mut late) = (SystemClock.now(), 0);
     let graph = world::graph(&records, options, |place, record| {
@@ -405,7 +413,10 @@ async fn a_run_killed_twenty_times_and_once_on_a_full_disk_stores_what_an_import
     late += records.iter().filter(|record| record.created_at > now - TimeDelta::hours(1)).count();
     assert!(late > 1, "{late} late records");
     let place = Place::new();
-    place.write("signinel.toml", world::polling(&graph, ""));
+    let polling = world::polling(&graph, "");
+    let within = polling.replace("per_10s = 10000", &format!("per_10s = {KILLED_BUDGET}"));
+    assert!(within != polling, "{polling}");
+    place.write("signinel.toml", within);
     let variables = world::identity(&graph);
     let mut random = ChaCha8Rng::seed_from_u64(42);
     let mut wait = |most: u64| Duration::from_millis(200 + random.random_range(0..most));
@@ -424,6 +435,9 @@ async fn a_run_killed_twenty_times_and_once_on_a_full_disk_stores_what_an_import
     if ran.code != 0 {
         place.run_with("run --once", &variables).says(0, &[]);
     }
+    let requests = graph.requests();
+    assert!(requests > 2 * KILLED_BUDGET, "only {requests} requests, which shows little");
+    assert_eq!(graph.violations(), 0, "of {requests} requests");
     let is = world::outcome(&place).await;
     assert!(is == should, "{}", world::difference(&is, &should));
     place.run("doctor --offline").says(0, &["every record read is accounted for"]);
