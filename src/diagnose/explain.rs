@@ -10,6 +10,7 @@ use super::spray;
 use super::step::Blanks;
 use super::unusual;
 use crate::model::NAMED_AT_MOST;
+use crate::store::time;
 
 /// Explains an incident. The same facts give the same card.
 #[must_use]
@@ -149,6 +150,17 @@ fn without_failure(facts: &Facts<'_>, subject: &str, target: &str, span: &str) -
             format!(
                 "{subject} signed in{target} in a way it never did before{shown}: {}.",
                 lower(finding.title)
+            )
+        }
+        Some(finding)
+            if finding.category == "outage"
+                && facts.findings.iter().any(|finding| finding.kind == "absence") =>
+        {
+            format!(
+                "{subject} fell silent, the first after its sign-in of {}. They were missed between {} and {}.",
+                phrase::time(facts.incident.started_at),
+                phrase::time(time(finding.draft.started_at)),
+                phrase::time(time(finding.draft.last_at))
             )
         }
         Some(finding) if finding.kind == "absence" => {

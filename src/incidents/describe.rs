@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::endings::ABSENCE;
+use super::symptoms::{is_silence, is_silence_of_many};
 use crate::model::{Incident, IncidentId, NAMED_AT_MOST, NamedIdentity, RuleFacts, Severity};
 use crate::store::incidents::{self as rows, IncidentFinding};
 use crate::store::subjects::{self, Subject};
@@ -86,7 +86,7 @@ impl Describing<'_> {
         self.names.load_resources(self.writing, &resources).await?;
         // Silence begins with a sign-in that was well, so it dates no trouble that others tell of.
         let is_silence = |row: &IncidentFinding| {
-            self.rules.get(&row.rule).is_some_and(|rule| rule.category == ABSENCE)
+            is_silence(self.rules, &row.rule) || is_silence_of_many(self.rules, &row.rule)
         };
         let is_all_silence = members.all().all(is_silence);
         let first = |pick: fn(&IncidentFinding) -> i64| {

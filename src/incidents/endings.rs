@@ -7,21 +7,20 @@ use chrono::{DateTime, Utc};
 use super::describe::{Members, add};
 use super::lifecycle::end_by_events;
 use super::stage::Stage;
+use super::symptoms::{is_silence, is_silence_of_many};
 use crate::model::ResolvedBy;
 use crate::store::incidents::{self as rows, GoodAfter, IncidentFinding};
 use crate::store::subjects::Subject;
 use crate::store::{StoreError, micros, time};
 
-/// The category of rules that find silence.
-pub(super) const ABSENCE: &str = "absence";
 /// The category of rules about secrets, certificates and keys, refused ones and new ones.
 const CREDENTIAL: &str = "credential";
 
 impl Stage<'_> {
     /// Whether a finding tells of silence, and whether nothing has ended that yet.
     fn silence(&self, row: &IncidentFinding) -> Option<bool> {
-        let rule = self.rules.get(&row.rule).filter(|rule| rule.category == ABSENCE);
-        rule.map(|_| row.finding.draft.first_event == row.finding.draft.last_event)
+        let draft = &row.finding.draft;
+        is_silence(self.rules, &row.rule).then(|| draft.first_event == draft.last_event)
     }
 
     fn is_intermittent(&self, row: &IncidentFinding) -> bool {
@@ -80,11 +79,17 @@ impl Stage<'_> {
         let mut failed = Vec::new();
         let silences: Vec<bool> = members.all().filter_map(|row| self.silence(row)).collect();
         let is_silent = silences.contains(&true);
-        if !is_silent && silences.len() == members.count() {
+        // That many are silent is over when none of them is any longer.
+        let sums_up = |row: &&IncidentFinding| {
+            !silences.is_empty() && is_silence_of_many(self.rules, &row.rule)
+        };
+        if !is_silent && silences.len() + members.all().filter(sums_up).count() == members.count() {
             return Ok(Some((last_seen_at, ResolvedBy::Recovered)));
         }
-        let (failures, others): (Vec<_>, Vec<_>) =
-            members.all().partition(|row| self.silence(row).is_some() || is_refused(row));
+        let (failures, others): (Vec<_>, Vec<_>) = members
+            .all()
+            .filter(|row| !sums_up(row))
+            .partition(|row| self.silence(row).is_some() || is_refused(row));
         for row in &failures {
             add(&mut failed, &row.finding.draft.resources);
         }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::endings::ABSENCE;
 use super::stage::Stage;
+use super::symptoms::is_silence;
 use crate::model::RuleFacts;
 use crate::store::incidents::IncidentFinding;
 use crate::store::subjects::{self, Subject};
@@ -64,8 +64,8 @@ impl Stage<'_> {
             } else if matches!(subject, Subject::Group(_)) && self.is_of(row, LIFECYCLE) {
                 let interval = (at.saturating_sub(TROUBLE_WITHIN), at);
                 // That it fell silent is no trouble of its own where another took over.
-                let silences = self.rules.iter().filter(|(_, rule)| rule.category == ABSENCE);
-                let silences: Vec<&str> = silences.map(|(name, _)| name.as_str()).collect();
+                let silences = self.rules.keys().filter(|name| is_silence(self.rules, name));
+                let silences: Vec<&str> = silences.map(String::as_str).collect();
                 let writing = &mut self.writing;
                 subjects::namesake_in_trouble(writing, identity, interval, &silences).await?
             } else {

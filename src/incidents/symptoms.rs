@@ -2,6 +2,8 @@
 //!
 //! A finding is a symptom of another when the rule of the other hides its rule, it is of the same tenant, it
 //! begins while the other lasts (or within `gather_for` of that), and has no error code that the other has not.
+//! Silence is found some time after the last that was heard: it is a symptom of what was found of many before it was
+//! found itself, where the last was heard no longer than a day before that.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +13,12 @@ use crate::model::{FindingId, RuleFacts};
 use crate::store::incidents::IncidentFinding;
 use crate::store::subjects::{self, Across, Subject};
 use crate::store::{Names, StoreError, Writing};
+
+/// The category of rules that find silence.
+const ABSENCE: &str = "absence";
+
+/// How long before silence is found of many the last of each may have been heard, in microseconds.
+const HEARD_WITHIN: i64 = 24 * 3_600_000_000;
 
 /// A finding that is left to another: its own subject, and its cause.
 pub(super) type Symptom = (Subject, IncidentFinding, FindingId);
@@ -74,13 +82,21 @@ impl<'a> Causes<'a> {
 
     fn explains(&self, cause: &IncidentFinding, symptom: &IncidentFinding) -> bool {
         let hides = |rule: &RuleFacts| rule.hides.contains(&symptom.rule);
+        let is_silence = is_silence(self.rules, &symptom.rule);
         let (cause, symptom) = if self.rules.get(&cause.rule).is_some_and(hides) {
             (&cause.finding.draft, &symptom.finding.draft)
         } else {
             return false;
         };
-        let begins_within = symptom.started_at >= cause.started_at.saturating_sub(self.slack)
-            && symptom.started_at <= cause.last_at.saturating_add(self.slack);
+        let earliest = cause.started_at.saturating_sub(self.slack);
+        let begins_after = if is_silence {
+            symptom.started_at >= earliest.saturating_sub(HEARD_WITHIN)
+                && symptom.detected_at >= earliest
+        } else {
+            symptom.started_at >= earliest
+        };
+        let begins_within =
+            begins_after && symptom.started_at <= cause.last_at.saturating_add(self.slack);
         begins_within && symptom.codes.keys().all(|code| cause.codes.contains_key(code))
     }
 }
@@ -139,8 +155,21 @@ impl Stage<'_> {
                 findings.remove(place);
             }
         }
-        Ok(self.symptoms.remove(&subject).unwrap_or_default())
+        let mut symptoms = self.symptoms.remove(&subject).unwrap_or_default();
+        symptoms.retain(|(_, row, _)| !self.replaced.contains(&row.finding.id));
+        Ok(symptoms)
     }
+}
+
+/// Whether a rule finds that somebody is silent.
+pub(super) fn is_silence(rules: &BTreeMap<String, RuleFacts>, rule: &str) -> bool {
+    rules.get(rule).is_some_and(|rule| rule.category == ABSENCE)
+}
+
+/// Whether a rule finds that many are silent at once.
+pub(super) fn is_silence_of_many(rules: &BTreeMap<String, RuleFacts>, rule: &str) -> bool {
+    let hidden = rules.get(rule).into_iter().flat_map(|rule| &rule.hides);
+    hidden.into_iter().any(|hidden| is_silence(rules, hidden))
 }
 
 /// The tenant of the identities of a finding; empty where nobody knows.

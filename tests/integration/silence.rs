@@ -12,8 +12,6 @@ use signinel::model::{
 use signinel::store::{Fetched, Head, Reading, ReadingKind, Store, Tally, WindowDone};
 use tempfile::TempDir;
 
-const RULE: &str = "identity_fell_silent";
-
 fn day(days: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_767_571_200, 0).unwrap() + TimeDelta::days(days)
 }
@@ -113,7 +111,7 @@ impl World {
         incidents::run(&self.store, &self.facts, &IncidentsConfig::default(), now).await.unwrap();
         let mut incidents = self.store.incidents().await.unwrap();
         incidents.retain(|incident| {
-            incident.rules.iter().any(|rule| rule == RULE)
+            incident.rules.iter().any(|rule| rule.ends_with("fell_silent"))
                 && incident.resolved_by != Some(ResolvedBy::Withdrawn)
         });
         incidents
@@ -163,4 +161,33 @@ async fn nobody_is_silent_where_the_source_was_not_read_to_its_end() {
     assert_eq!(world.pass(&events, Some(16)).await, []);
     let [incident] = world.pass(&[], Some(20)).await.try_into().unwrap();
     assert_eq!(incident.detected_at, day(17));
+}
+
+#[tokio::test]
+async fn many_that_fall_silent_at_once_are_one_incident_until_the_last_is_back() {
+    let names = ["web-1", "web-2", "web-3", "web-4", "web-5", "web-6"];
+    let half_hourly = |world: &mut World, names: &[&str], days| {
+        let mut of = |name| world.sign_ins((name, name), days, TimeDelta::minutes(30));
+        names.iter().flat_map(|name| of(*name)).collect::<Vec<_>>()
+    };
+    let mut world = World::new().await;
+    let events = [world.hourly((0, 12)), half_hourly(&mut world, &names, (0, 10))].concat();
+    let [incident] = world.pass(&events, None).await.try_into().unwrap();
+    assert_eq!(
+        incident.rules,
+        ["fleet_fell_silent", "identity_fell_silent", "steady_identity_fell_silent"]
+    );
+    assert_eq!(incident.identities.len(), 6);
+    assert_eq!(incident.started_at, day(10) - TimeDelta::minutes(30));
+    assert_eq!(incident.resolved_at, None);
+    // All but one are back, and quiet ends nothing.
+    let events = [world.hourly((12, 20)), half_hourly(&mut world, &names[1..], (12, 20))].concat();
+    let [incident] = world.pass(&events, None).await.try_into().unwrap();
+    assert_eq!(incident.resolved_at, None);
+    let events = [world.hourly((20, 21)), half_hourly(&mut world, &names, (20, 21))].concat();
+    let [incident] = world.pass(&events, None).await.try_into().unwrap();
+    assert_eq!(
+        (incident.resolved_at, incident.resolved_by),
+        (Some(day(20)), Some(ResolvedBy::Recovered))
+    );
 }
