@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::stage::Detector;
-use crate::store::{Arrivals, EventRow, Packed, Store, StoreError, Writing};
+use crate::store::{Arrivals, EventRow, Packed, Reader, StoreError, Writing};
 
 /// Events, and what each means to all rules, by its places in [`Meanings::get`](super::meanings::Meanings::get).
 #[derive(Default)]
@@ -37,20 +37,17 @@ impl Detector {
     /// At most so many events that no rule has seen yet, in the order of arrival.
     pub(super) async fn arrived(
         &mut self,
-        store: &Store,
-        writing: &mut Writing,
+        (reader, writing): (&mut Reader, &mut Writing),
         limit: i64,
     ) -> Result<Arrived, StoreError> {
-        // What was committed is all there is for as long as it is ours to write: another connection reads the same.
-        let mut reader = store.readers().acquire().await?;
         let seen = self.rules.iter().map(|rule| rule.seen_seq).min().unwrap_or(i64::MAX);
         let mut arrivals = Arrivals::after(seen, limit);
         let mut arrived = Arrived::default();
         self.names.bound();
-        let mut packed = arrivals.next(&mut reader).await?;
+        let mut packed = arrivals.next(reader).await?;
         while let Some(these) = packed {
             let mean = self.mean(writing, these, &mut arrived);
-            let (next, meant) = tokio::join!(arrivals.next(&mut reader), mean);
+            let (next, meant) = tokio::join!(arrivals.next(reader), mean);
             meant?;
             packed = next?;
         }

@@ -126,14 +126,19 @@ impl Detector {
         store: &Store,
         events: i64,
     ) -> Result<(Writing, Arrived), StoreError> {
+        // While it is ours to write, nothing is committed: what another connection reads is all there is.
+        let mut reader = store.reader().await?;
         let mut writing = store.write().await?;
-        self.sync(&mut writing).await?;
-        self.feeds = Feeds::load(&mut writing).await?;
-        let arrived = self.arrived(store, &mut writing, events).await;
-        if arrived.is_err() {
+        let begun = async {
+            self.sync(&mut writing).await?;
+            self.feeds = Feeds::load(&mut writing).await?;
+            self.arrived((&mut reader, &mut writing), events).await
+        };
+        let begun = begun.await;
+        if begun.is_err() {
             self.forget();
         }
-        Ok((writing, arrived?))
+        Ok((writing, begun?))
     }
 
     async fn evaluate(
@@ -148,14 +153,16 @@ impl Detector {
         };
         found.events += arrived.rows.len() as u64;
         let arrived = arrived.by_identity();
-        let done = Box::pin(self.chunk(&mut writing, &arrived, last, now, found)).await;
+        let ids: Vec<i64> = self.rules.iter().map(|rule| rule.id).collect();
+        let mut done = Box::pin(self.chunk(&mut writing, &arrived, last, now, found)).await;
+        if done.is_ok() {
+            done = findings::advance_rules(&mut writing, &ids, last).await;
+        }
         if done.is_err() {
             // What is remembered may be of rows that were not committed.
             self.forget();
         }
         done?;
-        let ids: Vec<i64> = self.rules.iter().map(|rule| rule.id).collect();
-        findings::advance_rules(&mut writing, &ids, last).await?;
         self.commit(writing).await?;
         self.rules.iter_mut().for_each(|rule| rule.seen_seq = rule.seen_seq.max(last));
         Ok(())

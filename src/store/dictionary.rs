@@ -17,7 +17,7 @@ const REMEMBERED_AT_MOST: usize = 200_000;
 
 /// Staleness of `named_at` that is put up with until [`Dictionary::flush`], in microseconds. It saves
 /// one write per identity and batch.
-const NAMED_AT_SLACK: i64 = 6 * 3_600_000_000;
+const NAMED_AT_SLACK: i64 = 3_600_000_000;
 
 /// Names written in one statement.
 const ROWS_AT_ONCE: usize = 200;
@@ -30,6 +30,8 @@ struct Known {
     stored_at: i64,
     /// The values differ from those in the database.
     is_renamed: bool,
+    /// What people call it is other than in the database.
+    is_called_otherwise: bool,
     /// It is seen for the first time, as far as this process can tell.
     is_new: bool,
 }
@@ -122,7 +124,7 @@ impl Dictionary {
             let mut due: Vec<(&(String, String), Known)> = Vec::new();
             for named in named {
                 if let Some(known) = all.get_mut(&named.key) {
-                    otherwise.extend(known.is_renamed.then_some(known.id));
+                    otherwise.extend(known.is_called_otherwise.then_some(known.id));
                     new.extend(std::mem::take(&mut known.is_new).then_some(known.id));
                 }
                 if all.get(&named.key).is_some_and(is_due)
@@ -131,9 +133,11 @@ impl Dictionary {
                     due.push((&named.key, known));
                 }
             }
+            // By the names that they had as well as by those that they have.
+            renamed::note(connection, sql.of, (&otherwise, &[])).await?;
             store_names(connection, &sql, due.iter_mut().map(|(_, known)| known).collect()).await?;
-            all.extend(due.into_iter().map(|(key, known)| (key.clone(), known)));
             renamed::note(connection, sql.of, (&otherwise, &new)).await?;
+            all.extend(due.into_iter().map(|(key, known)| (key.clone(), known)));
         }
         Ok(())
     }
@@ -161,6 +165,8 @@ impl Dictionary {
 #[derive(Clone, Copy)]
 struct NamedSql {
     of: NameOf,
+    /// How many of the values, from the first on, people may see as what it is called.
+    called: usize,
     /// Gives the row of a key, which it makes where there is none; the update changes nothing, and lets what was
     /// there be returned.
     find: &'static str,
@@ -169,6 +175,7 @@ struct NamedSql {
 
 const IDENTITY: NamedSql = NamedSql {
     of: NameOf::Identity,
+    called: 3,
     find: "insert into identities \
            (tenant_id, key, service_principal_id, app_id, name, arm_resource_id, named_at) \
            values ($1, $2, $3, $4, $5, $6, $7) on conflict (tenant_id, key) do update set named_at = named_at \
@@ -180,6 +187,8 @@ const IDENTITY: NamedSql = NamedSql {
 /// `$1` is the tenant, which a resource has not: its statements leave it out of the table.
 const RESOURCE: NamedSql = NamedSql {
     of: NameOf::Resource,
+    // Its service principal is another in each tenant.
+    called: 2,
     find: "insert into resources (key, resource_id, name, service_principal_id, named_at) \
            select $2, $3, $4, $5, $7 where $1 = '' and $6 = '' on conflict (key) do update set named_at = named_at \
            returning id, resource_id, name, service_principal_id, '', named_at",
@@ -201,6 +210,7 @@ async fn name(
     if (named.at, &named.values) > (known.named_at, &known.values) {
         known.named_at = named.at;
         known.is_renamed |= known.values != named.values;
+        known.is_called_otherwise |= known.values[..sql.called] != named.values[..sql.called];
         known.values.clone_from(&named.values);
     }
     Ok(known.id)
@@ -224,7 +234,8 @@ async fn find_named(
     let values = [a, b, c, d];
     // The names of identities are those of others of their application, too.
     let is_new = sql.of == NameOf::Identity && (named_at, &values) == (named.at, &named.values);
-    Ok(Known { id, values, named_at, stored_at: named_at, is_renamed: false, is_new })
+    let (is_renamed, is_called_otherwise) = (false, false);
+    Ok(Known { id, values, named_at, stored_at: named_at, is_renamed, is_called_otherwise, is_new })
 }
 
 /// Writes names that were put off, many at a time.
@@ -247,7 +258,7 @@ async fn store_names(
         query.execute(&mut *connection).await?;
         for known in some {
             known.stored_at = known.named_at;
-            known.is_renamed = false;
+            (known.is_renamed, known.is_called_otherwise) = (false, false);
         }
     }
     Ok(())

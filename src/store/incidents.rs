@@ -286,7 +286,7 @@ pub async fn first_good(
              on n.tenant_id = i.tenant_id and n.name = i.name where i.name <> '' \
            union select a.place, n.id from asked a cross join identities i on i.id = a.id join identities n \
              on n.tenant_id = i.tenant_id and n.app_id = i.app_id where i.app_id <> ''), \
-         goods (place, at, id) as (select a.place, (select created_at from events indexed by events_by_identity \
+         goods (place, at, id) as materialized (select a.place, (select created_at from events indexed by events_by_identity \
            where identity_id = c.id and created_at > a.after and error_code = 0 \
            and instr(a.resources, ',' || resource_id || ',') order by created_at limit 1), c.id \
            from candidates c join asked a on a.place = c.place) \

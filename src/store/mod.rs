@@ -140,6 +140,9 @@ impl From<sqlx::Error> for StoreError {
 /// An open transaction on the one writing connection.
 pub type Writing = Transaction<'static, Sqlite>;
 
+/// A connection that only reads what was committed.
+pub type Reader = sqlx::pool::PoolConnection<sqlx::Sqlite>;
+
 /// The database: one writer, many readers.
 pub struct Store {
     /// One connection, so that writers queue here and not in SQLite.
@@ -208,6 +211,11 @@ impl Store {
     /// leaves no trace.
     pub async fn write(&self) -> Result<Writing, StoreError> {
         Ok(self.writer.begin_with("begin immediate").await?)
+    }
+
+    /// One of the connections that only read.
+    pub async fn reader(&self) -> Result<Reader, StoreError> {
+        Ok(self.readers().acquire().await?)
     }
 
     /// Connections that only read, each seeing what was committed when it began.

@@ -11,8 +11,9 @@ pub(super) enum NameOf {
     Resource,
 }
 
-/// Notes that these are called otherwise from now on; of identities, that others are new. One that has no name goes by
-/// that of another of its application, which may be one of these.
+/// Notes that these are called otherwise from now on; of identities, that others are new. Asked before the names are
+/// written and after: one that has no name goes by that of another of its application, which may be one of these, and
+/// one of the same name may have taken over from it.
 pub(super) async fn note(
     connection: &mut SqliteConnection,
     of: NameOf,
@@ -33,6 +34,10 @@ pub(super) async fn note(
                cross join identities n indexed by identities_by_application \
                  on n.app_id = i.app_id and n.tenant_id = i.tenant_id and n.id <> i.id \
                where i.app_id <> '' and i.name <> '' and n.name = '' \
+             union select 'identity', n.id from json_each($1) cross join identities i on i.id = value \
+               cross join identities n indexed by identities_by_name \
+                 on n.name = i.name and n.tenant_id = i.tenant_id \
+               where i.name <> '' \
              on conflict do nothing"
         }
     };
@@ -51,7 +56,7 @@ pub async fn judge_again(writing: &mut Writing) -> Result<(), StoreError> {
         "with named (id) as materialized (select id from renamed where kind = 'identity'), \
            called (id) as materialized (select id from renamed where kind = 'resource') \
          update findings set ungrouped = 1 \
-         where ungrouped = 0 and withdrawn_at is null and incident_id is not null \
+         where ungrouped = 0 and withdrawn_at is null \
            and (exists (select 1 from json_each(evidence, '$.identities') where value in (select id from named)) \
              or exists (select 1 from json_each(evidence, '$.resources') where value in (select id from called)))",
     )

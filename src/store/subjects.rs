@@ -134,7 +134,8 @@ pub async fn endable(
     Ok(rows.iter().filter_map(|text| parse(text)).collect())
 }
 
-/// Reads the findings of subjects that are in force, earliest first of each; a source has gaps instead, and is left out.
+/// Reads the findings of subjects that are in force, earliest first of each; a source has gaps instead, and is left
+/// out. An identity that is no longer the first of its application has left its own to that one.
 pub async fn take(
     writing: &mut Writing,
     subjects: &[Subject],
@@ -154,11 +155,13 @@ pub async fn take(
     // A group may be shared with rules whose findings are another subject.
     let rows = sqlx::query(AssertSqlSafe(format!(
         "with apart (id) as materialized (select id from rules where name in (select value from json_each($1))), \
-           alike (asked, id) as (select value, value from json_each($4) \
+           mates (asked, id) as (select value, value from json_each($4) \
              union select i.id, n.id from json_each($4) a cross join identities i on i.id = a.value \
                cross join identities n indexed by identities_by_application \
                  on n.app_id = i.app_id and n.tenant_id = i.tenant_id \
                where i.app_id <> ''), \
+           alike (asked, id) as (select asked, id from mates \
+             where asked in (select asked from mates group by asked having min(id) = asked)), \
            whose (subject, id) as (\
              select 'rule:' || f.rule_id, f.id from json_each($2) a cross join findings f on f.rule_id = a.value \
              union all select 'group:' || f.group_id, f.id from json_each($3) a \
@@ -274,8 +277,8 @@ pub async fn groups_of_namesakes(
     Ok(groups)
 }
 
-/// For each of these identities the one of the same application in the same tenant whose name was seen last; those of
-/// which none has a name are left out.
+/// For each of these identities one of the same application in the same tenant that has a name, always the same one
+/// while these are the same; those of which none has a name are left out.
 pub async fn known_as(
     writing: &mut Writing,
     identities: &[i64],
@@ -286,7 +289,7 @@ pub async fn known_as(
     let rows: Vec<(i64, i64)> = sqlx::query_as(
         "with known (id, named) as (select i.id, (select n.id from identities n \
            where n.app_id = i.app_id and n.app_id <> '' and n.tenant_id = i.tenant_id and n.name <> '' \
-           order by n.named_at desc, n.service_principal_id limit 1) \
+           order by n.service_principal_id, n.key limit 1) \
            from identities i where i.id in (select value from json_each($1))) \
          select id, named from known where named is not null",
     )

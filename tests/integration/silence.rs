@@ -191,3 +191,32 @@ async fn many_that_fall_silent_at_once_are_one_incident_until_the_last_is_back()
         (Some(day(20)), Some(ResolvedBy::Recovered))
     );
 }
+
+#[tokio::test]
+async fn one_that_turns_out_to_be_called_otherwise_has_taken_over_from_nobody() {
+    let mut told = Vec::new();
+    for is_at_once in [true, false] {
+        let mut world = World::new().await;
+        let first = [
+            world.hourly((0, 18)),
+            world.daily("web-1", (0, 15)),
+            world.sign_ins(("web-2", "web"), (15, 18), TimeDelta::days(1)),
+        ]
+        .concat();
+        let then = [
+            world.hourly((18, 20)),
+            world.sign_ins(("web-2", "another"), (18, 20), TimeDelta::days(1)),
+        ]
+        .concat();
+        let incidents = if is_at_once {
+            world.pass(&[first, then].concat(), None).await
+        } else {
+            assert_eq!(world.pass(&first, None).await, []);
+            world.pass(&then, None).await
+        };
+        let [incident] = incidents.try_into().unwrap();
+        assert_eq!(incident.identities[0].service_principal_id, "web-1");
+        told.push((incident.title, incident.rules, incident.started_at, incident.resolved_at));
+    }
+    assert_eq!(told[0], told[1]);
+}
