@@ -2,14 +2,15 @@
 //!
 //! A finding is a symptom of another when the rule of the other hides its rule, it is of the same tenant, it
 //! begins while the other lasts (or within `gather_for` of that), and has no error code that the other has not.
-//! Silence is found some time after the last that was heard: it is a symptom of what was found of many before it was
-//! found itself, where the last was heard no longer than a day before that.
+//! Silence is found some time after the last that was heard, and others may be silent for reasons of their own: it is a
+//! symptom of what was found of many where it is of one of these, was found then or later, and began no more than a day
+//! before.
 
 use std::collections::BTreeMap;
 
 use super::stage::Stage;
 use crate::config::IncidentsConfig;
-use crate::model::{FindingId, RuleFacts};
+use crate::model::{Draft, FindingId, NAMED_AT_MOST, RuleFacts};
 use crate::store::incidents::IncidentFinding;
 use crate::store::subjects::{self, Across, Subject};
 use crate::store::{Names, StoreError, Writing};
@@ -90,7 +91,8 @@ impl<'a> Causes<'a> {
         };
         let earliest = cause.started_at.saturating_sub(self.slack);
         let begins_after = if is_silence {
-            symptom.started_at >= earliest.saturating_sub(HEARD_WITHIN)
+            is_of_these(cause, symptom)
+                && symptom.started_at >= earliest.saturating_sub(HEARD_WITHIN)
                 && symptom.detected_at >= earliest
         } else {
             symptom.started_at >= earliest
@@ -159,6 +161,12 @@ impl Stage<'_> {
         symptoms.retain(|(_, row, _)| !self.replaced.contains(&row.finding.id));
         Ok(symptoms)
     }
+}
+
+/// Whether a finding is of identities that the other names; where it names no more, it may be of any.
+fn is_of_these(cause: &Draft, symptom: &Draft) -> bool {
+    cause.identities.len() >= NAMED_AT_MOST
+        || symptom.identities.iter().any(|identity| cause.identities.contains(identity))
 }
 
 /// Whether a rule finds that somebody is silent.

@@ -1,7 +1,7 @@
 //! A mail server on loopback that keeps what it is sent.
 
 use std::collections::VecDeque;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
@@ -146,14 +146,18 @@ fn serve(client: &TcpStream, session: Session) -> io::Result<()> {
     client.set_read_timeout(Some(PATIENCE))?;
     let mut session =
         SessionBuilder::new("mailbox.example").build(client.peer_addr()?.ip(), session);
-    let (mut lines, mut answers) = (BufReader::new(client), client);
+    // Sent in pieces, each answer would wait until the client acknowledges its first one.
+    client.set_nodelay(true)?;
+    let (mut lines, mut answers) = (BufReader::new(client), BufWriter::new(client));
     session.greeting().write_to(&mut answers)?;
+    answers.flush()?;
     let mut line = Vec::new();
     while lines.read_until(b'\n', &mut line)? > 0 {
         let response = session.process(&line);
         line.clear();
         if response.action != Action::NoReply {
             response.write_to(&mut answers)?;
+            answers.flush()?;
         }
         if response.action == Action::Close {
             break;
