@@ -404,13 +404,13 @@ async fn a_run_killed_twenty_times_and_once_on_a_full_disk_stores_what_an_import
         requests_per_10s: Some(KILLED_BUDGET),
         ..Options::default()
     };
-    // What is of the last hour shows up while it runs, one after the other.
+    // What is of the last six hours shows up while it runs, one after the other.
     let (now, mut late) = (SystemClock.now(), 0);
     let graph = world::graph(&records, options, |place, record| {
-        let is_late = record.created_at > now - TimeDelta::hours(1) && place % 2 == 0;
+        let is_late = record.created_at > now - TimeDelta::hours(6) && place % 2 == 0;
         is_late.then(|| now + TimeDelta::milliseconds(i64::try_from(place).unwrap() % 50 * 200))
     });
-    late += records.iter().filter(|record| record.created_at > now - TimeDelta::hours(1)).count();
+    late += records.iter().filter(|record| record.created_at > now - TimeDelta::hours(6)).count();
     assert!(late > 1, "{late} late records");
     let place = Place::new();
     let polling = world::polling(&graph, "");
