@@ -13,5 +13,3 @@ create table replaced (
     user_id integer
 ) strict;
 create index replaced_by_place on replaced (by_seq);
--- One may be what ended an incident.
-create index incidents_ended on incidents (resolved_at) where resolved_at is not null;

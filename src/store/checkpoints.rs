@@ -140,12 +140,12 @@ impl CheckpointWrites {
     /// Writes as many as fill whole statements; the others wait for more.
     pub async fn flush_some(&mut self, writing: &mut Writing) -> Result<(), StoreError> {
         let whole = |waiting: usize| waiting - waiting % ROWS_AT_ONCE;
-        let mut rest = Self {
+        let rest = Self {
             tails: self.tails.split_off(whole(self.tails.len())),
             checkpoints: self.checkpoints.split_off(whole(self.checkpoints.len())),
         };
         self.flush(writing).await?;
-        std::mem::swap(self, &mut rest);
+        *self = rest;
         Ok(())
     }
 

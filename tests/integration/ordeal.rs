@@ -405,13 +405,16 @@ async fn a_run_killed_twenty_times_and_once_on_a_full_disk_stores_what_an_import
         ..Options::default()
     };
     // What is of the last six hours shows up while it runs, one after the other.
-    let (now, mut late) = (SystemClock.now(), 0);
-    let graph = world::graph(&records, options, |place, record| {
-        let is_late = record.created_at > now - TimeDelta::hours(6) && place % 2 == 0;
-        is_late.then(|| now + TimeDelta::milliseconds(i64::try_from(place).unwrap() % 50 * 200))
-    });
-    late += records.iter().filter(|record| record.created_at > now - TimeDelta::hours(6)).count();
+    let now = SystemClock.now();
+    let is_late = |place: usize, record: &SimulatedRecord| {
+        record.created_at > now - TimeDelta::hours(6) && place % 2 == 0
+    };
+    let late = records.iter().enumerate().filter(|(place, record)| is_late(*place, record)).count();
     assert!(late > 1, "{late} late records");
+    let graph = world::graph(&records, options, |place, record| {
+        is_late(place, record)
+            .then(|| now + TimeDelta::milliseconds(i64::try_from(place).unwrap() % 50 * 200))
+    });
     let place = Place::new();
     let polling = world::polling(&graph, "");
     let within = polling.replace("per_10s = 10000", &format!("per_10s = {KILLED_BUDGET}"));
