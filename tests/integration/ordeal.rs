@@ -407,7 +407,7 @@ async fn a_run_killed_twenty_times_and_once_on_a_full_disk_stores_what_an_import
     // What is of the last six hours shows up while it runs, one after the other.
     let now = SystemClock.now();
     let is_late = |place: usize, record: &SimulatedRecord| {
-        record.created_at > now - TimeDelta::hours(6) && place % 2 == 0
+        record.created_at > now - TimeDelta::hours(6) && place.is_multiple_of(2)
     };
     let late = records.iter().enumerate().filter(|(place, record)| is_late(*place, record)).count();
     assert!(late > 1, "{late} late records");
