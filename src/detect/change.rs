@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::lineage::{as_own, teaches};
 use super::meanings::Meaning;
 use super::stage::Detector;
-use super::touched::Touch;
 use crate::store::findings::Key;
 use crate::store::{EventRow, StoreError, Writing, replaced};
 
@@ -22,21 +21,20 @@ pub(super) struct GroupChange {
 }
 
 impl GroupChange {
-    /// `events` are in the order of time.
-    pub(super) fn came(rows: &[EventRow], events: &[Touch]) -> Option<Self> {
-        let (first, last) = (events.first()?.row(rows), events.last()?.row(rows));
-        Some(Self {
-            first: first.key(),
-            last: last.key(),
-            came: events.len(),
-            left: 0,
-            identity_id: first.identity_id,
-        })
+    pub(super) fn came(row: &EventRow) -> Self {
+        let (key, identity_id) = (row.key(), row.identity_id);
+        Self { first: key, last: key, came: 1, left: 0, identity_id }
     }
 
     fn left(row: &EventRow) -> Self {
         let (key, identity_id) = (row.key(), row.identity_id);
         Self { first: key, last: key, came: 0, left: 1, identity_id }
+    }
+
+    /// Adds an event that came after those before.
+    pub(super) fn add(&mut self, key: Key) {
+        self.last = self.last.max(key);
+        self.came += 1;
     }
 
     pub(super) fn and(self, other: Self) -> Self {
@@ -50,22 +48,30 @@ impl GroupChange {
     }
 }
 
+/// What changes groups besides their own events that came.
+pub(super) type Others = BTreeMap<(usize, i64), GroupChange>;
+
+/// Adds what changes a group to what else does.
+pub(super) fn add(others: &mut Others, pair: (usize, i64), change: GroupChange) {
+    others.entry(pair).and_modify(|all| *all = all.and(change)).or_insert(change);
+}
+
 impl Detector {
     /// What left which groups by the events of a chunk that ends here.
     pub(super) async fn left(
         &mut self,
         writing: &mut Writing,
         last_seq: i64,
-    ) -> Result<BTreeMap<(usize, i64), GroupChange>, StoreError> {
+    ) -> Result<Others, StoreError> {
         let seen = self.rules.iter().map(|rule| rule.seen_seq).min().unwrap_or(last_seq);
         let (rows, by): (Vec<EventRow>, Vec<i64>) =
             replaced(writing, seen, last_seq).await?.into_iter().unzip();
-        let mut left = BTreeMap::new();
+        let mut left = Others::new();
         if rows.is_empty() {
             return Ok(left);
         }
         self.names.load(writing, &rows).await?;
-        self.lineages.load(writing, &rows).await?;
+        self.lineages.load(writing, rows.iter().map(|row| row.identity_id)).await?;
         let of_names = rows.iter().flat_map(|row| self.lineages.of(row.identity_id));
         let of_names: Vec<i64> = of_names.copied().collect();
         self.names.load_identities(writing, &of_names).await?;
@@ -75,13 +81,11 @@ impl Detector {
         }
         self.meanings.settle(&mut self.groups, writing).await?;
         for (pair, change) in touched {
-            let Some(pair) = self.meanings.pair(pair) else { continue };
-            left.entry(pair)
-                .and_modify(|all: &mut GroupChange| *all = all.and(change))
-                .or_insert(change);
+            if let Some(pair) = self.meanings.pair(pair) {
+                add(&mut left, pair, change);
+            }
         }
-        let pairs = left.keys().map(|pair| (*pair, Vec::new())).collect();
-        self.load_tails(writing, &pairs).await?;
+        self.load_tails(writing, left.keys().copied()).await?;
         Ok(left)
     }
 

@@ -8,6 +8,7 @@ use super::pass::Found;
 use super::replay::{Put, Replay};
 use super::stage::Detector;
 use crate::model::believable;
+use crate::store::checkpoints::Due;
 use crate::store::feeds::{self, FeedRow};
 use crate::store::{StoreError, Writing};
 
@@ -39,30 +40,40 @@ impl Feeds {
         }
     }
 
-    /// The deadline of a fold that is to be put away, with its feed; `None` where it has none, or where it is
-    /// behind us. Notes how far the feed has come.
-    pub(super) async fn due(
+    /// Whether the feed of a fold has a row already, or it has none.
+    pub(super) fn knows(&self, rule_id: i64, kind: &Kind, state: &State) -> bool {
+        kind.last_of_feed(state).is_none_or(|last| self.find(rule_id, last.feed).is_some())
+    }
+
+    /// Makes a row for the feed of a fold, if it is new.
+    pub(super) async fn meet(
         &mut self,
         writing: &mut Writing,
         rule_id: i64,
         kind: &Kind,
         state: &State,
-    ) -> Result<Option<(i64, i64)>, StoreError> {
-        let Some(Deadline { at, feed }) = kind.last_of_feed(state) else { return Ok(None) };
-        let place = self.rows.iter().position(|row| row.rule_id == rule_id && row.name == feed);
-        let place = if let Some(place) = place {
-            place
-        } else {
+    ) -> Result<(), StoreError> {
+        if let Some(Deadline { at, feed }) = kind.last_of_feed(state)
+            && self.find(rule_id, feed).is_none()
+        {
             self.rows.push(feeds::new_feed(writing, rule_id, feed, at).await?);
-            self.rows.len() - 1
-        };
-        let row = &mut self.rows[place];
+        }
+        Ok(())
+    }
+
+    /// The deadline of a fold that is to be put away, with its feed, which is known; `None` where it has none, or
+    /// where it is behind us. Notes how far the feed has come.
+    pub(super) fn due(&mut self, rule_id: i64, kind: &Kind, state: &State) -> Option<Due> {
+        let Deadline { at, feed } = kind.last_of_feed(state)?;
+        let row = self.rows.iter_mut().find(|row| row.rule_id == rule_id && row.name == feed)?;
         if row.latest_at < at {
             row.latest_at = at;
-            self.moved.push(row.id);
+            if !self.moved.contains(&row.id) {
+                self.moved.push(row.id);
+            }
         }
         let is_open = |deadline: &Deadline<'_>| deadline.at > row.judged_at;
-        Ok(kind.deadline(state).filter(is_open).map(|deadline| (deadline.at, row.id)))
+        kind.deadline(state).filter(is_open).map(|deadline| (deadline.at, row.id))
     }
 
     /// Writes how far they have come.
@@ -108,11 +119,10 @@ impl Detector {
                 for (group, tail) in due {
                     let tail = Put::unpack(&tail)?;
                     let kind = &self.matcher.rules[rule].kind;
-                    let ahead = (Vec::new(), tail.key);
-                    let replay = Replay::begin(kind, self.pace.spacing, Some(&tail), ahead);
+                    let judged = |state: &_| self.feeds.judged(feed.rule_id, kind, state);
+                    let replay = Replay::begin((kind, self.pace.spacing), Some(tail), judged);
                     let outcome = replay.end(false, |_| until);
-                    self.settle(writing, (rule, group), Some(tail), outcome, None, now, found)
-                        .await?;
+                    self.settle(writing, (rule, group), outcome, None, now, found).await?;
                 }
                 self.new_findings.flush(writing).await?;
                 self.writes.flush(writing).await?;

@@ -106,13 +106,13 @@ impl Detector {
         let stretch = Stretch { identities, after, up_to_seq: last_seq };
         let tail = old.last().cloned();
         let ahead = (old, change.last);
-        let outcome = self.go_back(writing, pair, from.as_ref(), ahead, stretch).await?;
+        let outcome = self.go_back(writing, pair, from, ahead, stretch).await?;
         if let (Some(_), Some(tail)) = (&outcome.converged, tail) {
             // From there on all is as it was, and so is where it has come to.
             self.tails.put(pair, Some(tail));
         }
         let late = (!is_heir).then_some(Late::of(&change));
-        self.settle(writing, pair, from, outcome, late, now, found).await
+        self.settle(writing, pair, outcome, late, now, found).await
     }
 
     /// Folds the events of a group again from a checkpoint on.
@@ -120,7 +120,7 @@ impl Detector {
         &mut self,
         writing: &mut Writing,
         pair: (usize, i64),
-        from: Option<&Put>,
+        from: Option<Put>,
         ahead: (Vec<Put>, Key),
         mut stretch: Stretch,
     ) -> Result<Outcome, StoreError> {
@@ -130,7 +130,11 @@ impl Detector {
             [] | [_] => None,
             _ => findings::identity_of(writing, pair.1).await?,
         };
-        let mut replay = Replay::begin(&kind, self.pace.spacing, from, ahead);
+        let rule_id = self.rules[pair.0].id;
+        let judged = |state: &_| self.feeds.judged(rule_id, &kind, state);
+        let spacing = self.pace.spacing;
+        let mut replay =
+            Replay::begin((&kind, spacing), from, judged).ahead_of(spacing, ahead.0, ahead.1);
         // Most folds are soon what they were; one that begins with those of another name has to see them all.
         let is_whole = stretch.after.is_none();
         let mut page = if is_whole { self.pace.page } else { self.pace.page.min(FIRST_PAGE) };
@@ -152,7 +156,6 @@ impl Detector {
                     page = (2 * page).min(self.pace.page);
                 }
                 _ => {
-                    let rule_id = self.rules[pair.0].id;
                     return Ok(replay.end(false, |state| self.feeds.judged(rule_id, &kind, state)));
                 }
             }

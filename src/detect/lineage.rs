@@ -1,15 +1,14 @@
 //! What an identity that was made anew inherits: the events that one of its name had before its own first.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use super::change::{GroupChange, Others, add};
 use super::kinds::{Occurrence, Role};
 use super::matching::{Hit, Matcher};
-use super::meanings::Meaning;
 use super::stage::Detector;
-use super::touched::{Touch, Touched, sort_by_time};
 use crate::store::{EventRow, Names, StoreError, Writing, namesakes};
 
 /// Identities of one name that inherit. Where there are more, a name says nothing of who follows whom.
@@ -31,12 +30,8 @@ impl Lineages {
     pub(super) async fn load(
         &mut self,
         writing: &mut Writing,
-        rows: &[EventRow],
+        ids: impl Iterator<Item = i64>,
     ) -> Result<(), StoreError> {
-        if self.known.len() > REMEMBERED_AT_MOST {
-            *self = Self::default();
-        }
-        let ids = rows.iter().map(|row| row.identity_id);
         let unknown: Vec<i64> = ids.filter(|id| self.known.insert(*id)).collect();
         for all in namesakes(writing, &unknown).await? {
             let all: Arc<[i64]> = all.into();
@@ -49,6 +44,16 @@ impl Lineages {
             }
         }
         Ok(())
+    }
+
+    /// Forgets all when there are too many; gives how many. Not while a chunk is at hand, which needs them to its end.
+    pub(super) fn bound(&mut self) -> u64 {
+        if self.known.len() <= REMEMBERED_AT_MOST {
+            return 0;
+        }
+        let forgotten = self.known.len() as u64;
+        *self = Self::default();
+        forgotten
     }
 
     /// All that have the name of an identity, itself too; none where it is the only one.
@@ -83,68 +88,62 @@ impl Detector {
         if inherits { self.lineages.of(identity).to_vec() } else { Vec::new() }
     }
 
-    /// Adds what the rows are to groups of namesakes. Only what is late matters to them: a group that has begun has
-    /// taken in all that was there, and one that has not will.
-    pub(super) async fn add_inherited(
+    /// Adds what the rows are to groups of namesakes; `order` are their places, those of an identity beside each
+    /// other. Only what is late matters to them: a group that has begun has taken in all that was there, and one that
+    /// has not will.
+    pub(super) async fn late_of_namesakes(
         &mut self,
         writing: &mut Writing,
-        rows: &[EventRow],
-        touched: &mut Touched,
+        (rows, order): (&[EventRow], &[u32]),
+        others: &mut Others,
     ) -> Result<(), StoreError> {
         if !self.matcher.rules.iter().any(|rule| rule.inherits) {
             return Ok(());
         }
-        self.lineages.load(writing, rows).await?;
-        let late = self.of_namesakes(writing, rows).await?;
-        self.load_tails(writing, &late).await?;
-        let mut begun: BTreeMap<(usize, i64), Vec<Touch>> = BTreeMap::new();
-        for (pair, events) in late {
-            let is_late = |event: &Touch| self.tails.is_past(pair, event.row(rows).key());
-            let mut events: Vec<Touch> = events.into_iter().filter(is_late).collect();
-            if !events.is_empty() {
-                sort_by_time(&mut events, rows);
-                begun.insert(pair, events);
+        let identity = |place: &u32| rows[*place as usize].identity_id;
+        let by_identity = || order.chunk_by(|one, next| identity(one) == identity(next));
+        self.lineages.load(writing, by_identity().map(|places| identity(&places[0]))).await?;
+        // Few have namesakes.
+        let is_heard = |places: &&[u32]| !self.lineages.of(identity(&places[0])).is_empty();
+        let rows: Vec<EventRow> = by_identity()
+            .filter(is_heard)
+            .flat_map(|places| places.iter().map(|place| rows[*place as usize]))
+            .collect();
+        let of_namesakes = self.of_namesakes(writing, &rows).await?;
+        self.load_tails(writing, of_namesakes.iter().map(|(pair, _)| *pair)).await?;
+        for (pair, row) in of_namesakes {
+            if self.tails.is_past(pair, row.key()) {
+                add(others, pair, GroupChange::came(row));
             }
         }
-        for (pair, events) in touched.iter_mut() {
-            if let Some(late) = begun.remove(pair) {
-                events.extend(late);
-                sort_by_time(events, rows);
-            }
-        }
-        touched.extend(begun);
         Ok(())
     }
 
-    /// What the rows would be to the groups of namesakes.
-    async fn of_namesakes(
+    /// The groups of namesakes that the rows teach something.
+    async fn of_namesakes<'r>(
         &mut self,
         writing: &mut Writing,
-        rows: &[EventRow],
-    ) -> Result<Touched, StoreError> {
-        let with_others = rows.iter().flat_map(|row| self.lineages.of(row.identity_id));
-        let ids: Vec<i64> = with_others.copied().collect();
-        self.names.load_identities(writing, &ids).await?;
+        rows: &'r [EventRow],
+    ) -> Result<Vec<((usize, i64), &'r EventRow)>, StoreError> {
+        let mut taught: Vec<(u32, &EventRow)> = Vec::new();
+        let inherits: Vec<bool> = self.matcher.rules.iter().map(|rule| rule.inherits).collect();
+        self.names.load(writing, rows).await?;
+        let heirs = rows.iter().flat_map(|row| self.lineages.of(row.identity_id));
+        let heirs: Vec<i64> = heirs.copied().collect();
+        self.names.load_identities(writing, &heirs).await?;
         let Self { meanings, matcher, names, groups, rules, lineages, .. } = self;
-        let inherits: Vec<bool> = matcher.rules.iter().map(|rule| rule.inherits).collect();
-        let mut by_pair: BTreeMap<u32, Vec<Touch>> = BTreeMap::new();
-        for (place, row) in (0..).zip(rows) {
+        for row in rows {
             for heir in lineages.of(row.identity_id).iter().filter(|id| **id != row.identity_id) {
                 let as_its_own = as_own(row, *heir);
-                for meaning in meanings.of((&mut *matcher, &*names), groups, &as_its_own) {
-                    let touch = Touch { place, meaning, is_inherited: true };
-                    let Meaning { rule, pair, role, .. } = *meanings.get(meaning);
-                    let is_new = row.seq > rules[rule as usize].seen_seq;
-                    let is_for_it = inherits[rule as usize] && teaches(role) && is_new;
-                    by_pair.entry(pair).or_default().extend(is_for_it.then_some(touch));
-                }
+                let meant = meanings.of((&mut *matcher, &*names), groups, &as_its_own);
+                let meant = meant.map(|number| meanings.get(number)).filter(|meaning| {
+                    let rule = meaning.rule as usize;
+                    inherits[rule] && teaches(meaning.role) && row.seq > rules[rule].seen_seq
+                });
+                taught.extend(meant.map(|meaning| (meaning.pair, row)));
             }
         }
         meanings.settle(groups, writing).await?;
-        Ok(by_pair
-            .into_iter()
-            .filter(|(_, events)| !events.is_empty())
-            .filter_map(|(pair, events)| Some((meanings.pair(pair)?, events)))
-            .collect())
+        Ok(taught.into_iter().filter_map(|(pair, row)| Some((meanings.pair(pair)?, row))).collect())
     }
 }

@@ -23,13 +23,24 @@ pub(super) struct Meaning {
     pub(super) value: u32,
 }
 
+/// A rule and one of its groups.
+#[derive(Debug)]
+struct Pair {
+    rule: usize,
+    group: Group,
+    /// Whose events are in it.
+    identity_id: i64,
+    /// Whether others' are, too.
+    is_mixed: bool,
+}
+
 /// The meanings found so far.
 #[derive(Debug, Default)]
 pub(super) struct Meanings {
     /// Where in `all` those of events with these numbers are.
     alike: HashMap<[i64; 6], (u32, u32), RandomState>,
     all: Vec<Meaning>,
-    pairs: Vec<(usize, Group)>,
+    pairs: Vec<Pair>,
     pair_places: HashMap<(usize, Group), u32, RandomState>,
     values: Vec<Arc<str>>,
     value_places: HashMap<Arc<str>, u32, RandomState>,
@@ -37,36 +48,28 @@ pub(super) struct Meanings {
 }
 
 impl Meanings {
-    /// What an event means, given the groups known so far, by its places in [`Meanings::get`].
+    /// What an event means, by its places in [`get`](Self::get), where one like it was met before.
+    pub(super) fn known(&self, row: &EventRow) -> Option<Range<u32>> {
+        self.alike.get(&seen_of(row)).map(|(from, to)| *from..*to)
+    }
+
+    /// What an event means, given the groups known so far, by its places in [`get`](Self::get).
     pub(super) fn of(
         &mut self,
         (matcher, names): (&mut Matcher, &Names),
         groups: &mut Groups,
         row: &EventRow,
     ) -> Range<u32> {
-        let numbers = [
-            row.identity_id,
-            row.resource_id,
-            row.facet_id,
-            row.error_code,
-            row.address_id.unwrap_or(0),
-            row.user_id.unwrap_or(0),
-        ];
-        if let Some((from, to)) = self.alike.get(&numbers) {
-            return *from..*to;
+        if let Some(known) = self.known(row) {
+            return known;
         }
         let from = place(self.all.len());
         self.find((matcher, names), groups, row);
         let to = place(self.all.len());
         if !matcher.reads_what_is_of_one_event() {
-            self.alike.insert(numbers, (from, to));
+            self.alike.insert(seen_of(row), (from, to));
         }
         from..to
-    }
-
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.all.len()
     }
 
     pub(super) fn get(&self, meaning: u32) -> &Meaning {
@@ -84,7 +87,7 @@ impl Meanings {
         matcher.hits(row, names, &mut hits);
         for hit in hits.drain(..) {
             let Some(group) = groups.of((matcher, names), hit, row) else { continue };
-            let pair = self.pair_place((hit.rule, group));
+            let pair = self.pair_place((hit.rule, group), row.identity_id);
             // Under aliases, two detections may put an event into one group.
             if let Some(last) = self.all[from..].last_mut().filter(|last| last.pair == pair) {
                 last.which = last.which.and(hit.which);
@@ -103,11 +106,14 @@ impl Meanings {
         self.hits = hits;
     }
 
-    fn pair_place(&mut self, pair: (usize, Group)) -> u32 {
+    fn pair_place(&mut self, (rule, group): (usize, Group), identity_id: i64) -> u32 {
         let next = place(self.pairs.len());
-        let known = *self.pair_places.entry(pair).or_insert(next);
+        let known = *self.pair_places.entry((rule, group)).or_insert(next);
         if known == next {
-            self.pairs.push(pair);
+            self.pairs.push(Pair { rule, group, identity_id, is_mixed: false });
+        } else {
+            let pair = &mut self.pairs[known as usize];
+            pair.is_mixed |= pair.identity_id != identity_id;
         }
         known
     }
@@ -126,17 +132,33 @@ impl Meanings {
         &self.values[value as usize]
     }
 
-    /// How many pairs there are.
-    pub(super) fn pairs(&self) -> usize {
-        self.pairs.len()
-    }
-
     /// The rule and its group's number in the database; `None` before [`settle`](Self::settle).
     pub(super) fn pair(&self, pair: u32) -> Option<(usize, i64)> {
         match self.pairs[pair as usize] {
-            (rule, Group::Known(number)) => Some((rule, number)),
-            (_, Group::Pending(_)) => None,
+            Pair { rule, group: Group::Known(number), .. } => Some((rule, number)),
+            Pair { group: Group::Pending(_), .. } => None,
         }
+    }
+
+    /// For each pair, whether events of several identities are in it.
+    pub(super) fn are_mixed(&self) -> impl Iterator<Item = bool> {
+        self.pairs.iter().map(|pair| pair.is_mixed)
+    }
+
+    /// The rules and groups of events that mean this, each once.
+    pub(super) fn pairs_of(&self, meant: &[Range<u32>]) -> Vec<(usize, i64)> {
+        // What many events mean is looked at once.
+        let mut is_met = vec![false; self.all.len()];
+        let mut is_touched = vec![false; self.pairs.len()];
+        for range in meant.iter().filter(|range| !range.is_empty()) {
+            if !std::mem::replace(&mut is_met[range.start as usize], true) {
+                for number in range.clone() {
+                    is_touched[self.get(number).pair as usize] = true;
+                }
+            }
+        }
+        let touched = (0..).zip(is_touched).filter(|(_, is_touched)| *is_touched);
+        touched.filter_map(|(pair, _)| self.pair(pair)).collect()
     }
 
     /// Finds the numbers of the groups that have none yet.
@@ -149,11 +171,11 @@ impl Meanings {
         if numbers.is_empty() {
             return Ok(());
         }
-        for (pair, known) in (0..).zip(&mut self.pairs) {
-            if let (rule, Group::Pending(place)) = *known {
-                self.pair_places.remove(known);
-                *known = (rule, Group::Known(numbers[place]));
-                self.pair_places.insert(*known, pair);
+        for (place, pair) in (0..).zip(&mut self.pairs) {
+            if let Group::Pending(number) = pair.group {
+                self.pair_places.remove(&(pair.rule, pair.group));
+                pair.group = Group::Known(numbers[number]);
+                self.pair_places.insert((pair.rule, pair.group), place);
             }
         }
         Ok(())
@@ -172,6 +194,18 @@ impl Meanings {
         *self = Self::default();
         most as u64
     }
+}
+
+/// What rules can see of an event, as far as others can share it.
+fn seen_of(row: &EventRow) -> [i64; 6] {
+    [
+        row.identity_id,
+        row.resource_id,
+        row.facet_id,
+        row.error_code,
+        row.address_id.unwrap_or(0),
+        row.user_id.unwrap_or(0),
+    ]
 }
 
 fn place(index: usize) -> u32 {

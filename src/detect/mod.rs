@@ -16,6 +16,7 @@ mod feeds;
 mod fields;
 mod files;
 mod folding;
+mod folds;
 mod going_back;
 mod groups;
 mod kind_of;
@@ -34,9 +35,9 @@ mod rulebook;
 mod stage;
 mod tails;
 mod text;
-mod touched;
 mod traced;
 mod trial;
+mod walk;
 
 pub use data::Dataless;
 pub use explain::{ExplainError, Explanation, Folded, GroupValue, InGroup, Judged, Told, explain};

@@ -16,7 +16,7 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { chunk: 200_000, page: 5_000, spacing: 256, remembered: 200_000 }
+        Self { chunk: 300_000, page: 5_000, spacing: 256, remembered: 200_000 }
     }
 }
 

@@ -5,6 +5,8 @@
 //! goes back to the checkpoint before it; from there all later events are folded again until the
 //! state is what it was at an old checkpoint, from which on nothing can be different.
 
+use std::collections::VecDeque;
+
 use crate::detect::kinds::{Kind, Occurrence, State};
 use crate::model::{Draft, EventId};
 use crate::store::StoreError;
@@ -48,19 +50,49 @@ pub(super) fn just_after((at, id): Key) -> Key {
     next.map_or((at + 1, EventId([0; 16])), |id| (at, EventId(id.to_be_bytes())))
 }
 
-/// A fold under way.
+/// What has to be known of where a fold began.
+#[derive(Debug)]
+pub(super) struct Start {
+    pub key: Key,
+    /// Findings that could still grow.
+    open: Vec<Draft>,
+    /// Up to which time they were told.
+    judged: i64,
+    /// Its checkpoint, where that stays: one with less behind it is replaced by the next.
+    pub stays: Option<Checkpoint>,
+}
+
+impl Start {
+    /// The findings that could still grow, as far as they were told.
+    pub(super) fn standing(&self) -> impl Iterator<Item = &Draft> {
+        self.open.iter().filter(|draft| draft.detected_at <= self.judged)
+    }
+
+    fn is_open(&self, draft: &Draft) -> bool {
+        is_among(&self.open, draft)
+    }
+}
+
+/// A fold under way. What most have no need of stands apart, so that those of one identity are near each other.
 #[derive(Debug)]
 pub(super) struct Replay<'k> {
     kind: &'k Kind,
-    spacing: i64,
     state: State,
-    closed: Vec<Draft>,
     key: Option<Key>,
     folded: i64,
+    closed: Vec<Draft>,
+    start: Option<Box<Start>>,
+    ahead: Option<Box<Ahead>>,
+}
+
+/// What a fold that went back may meet.
+#[derive(Debug)]
+struct Ahead {
+    spacing: i64,
     /// Checkpoints passed on the way, worth keeping.
     puts: Vec<Put>,
     /// Old checkpoints after the first new event, in order, still to be met.
-    old: std::collections::VecDeque<Put>,
+    old: VecDeque<Put>,
     /// The last new event: only after it can the state be what it was.
     last_new: Key,
 }
@@ -68,81 +100,102 @@ pub(super) struct Replay<'k> {
 /// What a fold came to.
 #[derive(Debug)]
 pub(super) struct Outcome {
+    /// Where it began; `None` before all events.
+    pub start: Option<Box<Start>>,
     /// Every finding of the stretch, in the order of their beginning.
     pub drafts: Vec<Draft>,
     /// Checkpoints to keep.
     pub puts: Vec<Put>,
+    /// Where it has come to; `None` when nothing was folded, or when it met an old checkpoint.
+    pub tail: Option<Put>,
     /// The old checkpoint at which all was as before; `None` when the fold went to the end.
     pub converged: Option<Put>,
     /// The last event folded.
     pub until: Option<Key>,
 }
 
+impl Outcome {
+    /// Whether there is nothing found, and was nothing that could still grow.
+    pub(super) fn is_quiet(&self) -> bool {
+        let start = self.start.as_ref();
+        self.drafts.is_empty() && start.is_none_or(|start| start.standing().next().is_none())
+    }
+}
+
 impl<'k> Replay<'k> {
-    /// Begins after a checkpoint, or before all events. `ahead` are the old checkpoints that may be met,
-    /// and the last new event: before it, meeting one means nothing.
+    /// Begins after a checkpoint, or before all events. `judged` says up to which time findings of a state that may
+    /// still grow are told.
     pub(super) fn begin(
-        kind: &'k Kind,
-        spacing: i64,
-        from: Option<&Put>,
-        ahead: (Vec<Put>, Key),
+        (kind, spacing): (&'k Kind, i64),
+        from: Option<Put>,
+        judged: impl FnOnce(&State) -> i64,
     ) -> Self {
-        let (old, last_new) = ahead;
-        Self {
-            kind,
-            spacing,
-            state: from.map_or_else(|| kind.start(), |put| put.state.clone()),
-            closed: Vec::new(),
-            key: from.map(|put| put.key),
-            // A full checkpoint stays; one that is not is replaced by the next.
-            folded: from.map_or(0, |put| if put.folded >= spacing { 0 } else { put.folded }),
-            puts: Vec::new(),
-            old: old.into(),
-            last_new,
-        }
+        let key = from.as_ref().map(|from| from.key);
+        let (start, state, folded) = match from {
+            None => (None, kind.start(), 0),
+            Some(from) => {
+                let stays = from.folded >= spacing;
+                let start = Start {
+                    key: from.key,
+                    open: kind.open(&from.state),
+                    judged: judged(&from.state),
+                    stays: stays.then(|| from.pack()),
+                };
+                (Some(Box::new(start)), from.state, if stays { 0 } else { from.folded })
+            }
+        };
+        Self { kind, state, key, folded, closed: Vec::new(), start, ahead: None }
+    }
+
+    /// With the old checkpoints that may be met, and the last new event: before it, meeting one means nothing.
+    pub(super) fn ahead_of(self, spacing: i64, old: Vec<Put>, last_new: Key) -> Self {
+        let ahead = Ahead { spacing, puts: Vec::new(), old: old.into(), last_new };
+        Self { ahead: Some(Box::new(ahead)), ..self }
     }
 
     /// Takes the next event; `true` when nothing after it can be different.
     pub(super) fn step(&mut self, event: &Occurrence<'_>) -> bool {
-        let key = (event.at, event.id);
         self.kind.step(&mut self.state, event, &mut self.closed);
+        let key = (event.at, event.id);
         self.key = Some(key);
         self.folded += 1;
-        if self.old.is_empty() {
-            return false;
-        }
-        while self.old.front().is_some_and(|old| old.key < key) {
-            self.old.pop_front();
-        }
-        let is_met = self.old.front().is_some_and(|old| old.key == key && old.state == self.state);
-        if is_met && key >= self.last_new {
+        let Some(ahead) = &mut self.ahead else { return false };
+        if ahead.is_met(key, &self.state) {
             return true;
         }
-        if self.folded >= self.spacing && !self.old.is_empty() {
-            self.put(key);
+        if self.folded >= ahead.spacing && !ahead.old.is_empty() {
+            ahead.puts.push(Put { key, folded: self.folded, state: self.state.clone() });
+            self.folded = 0;
         }
         false
     }
 
-    fn put(&mut self, key: Key) {
-        self.puts.push(Put { key, folded: self.folded, state: self.state.clone() });
-        self.folded = 0;
-    }
-
     /// Ends where the last event was taken. `judged` says up to which time findings of a state that may
     /// still grow are told.
-    pub(super) fn end(mut self, is_met: bool, judged: impl FnOnce(&State) -> i64) -> Outcome {
-        let converged = if is_met { self.old.pop_front() } else { None };
-        let mut drafts = self.closed;
+    pub(super) fn end(self, is_met: bool, judged: impl FnOnce(&State) -> i64) -> Outcome {
+        let (puts, mut old) =
+            self.ahead.map_or_else(Default::default, |ahead| (ahead.puts, ahead.old));
+        let converged = if is_met { old.pop_front() } else { None };
+        let (mut drafts, mut tail) = (self.closed, None);
         if converged.is_none() {
             let judged = judged(&self.state);
             let open = self.kind.open(&self.state).into_iter();
             drafts.extend(open.filter(|draft| draft.detected_at <= judged));
-            let last = |key| Put { key, folded: self.folded, state: self.state };
-            self.puts.extend(self.key.map(last));
+            tail = self.key.map(|key| Put { key, folded: self.folded, state: self.state });
         }
         drafts.sort_by_key(|draft| (draft.started_at, draft.first_event));
-        Outcome { drafts, puts: self.puts, converged, until: self.key }
+        Outcome { start: self.start, drafts, puts, tail, converged, until: self.key }
+    }
+}
+
+impl Ahead {
+    /// Whether the state after an event is what it was, and nothing new comes behind it.
+    fn is_met(&mut self, key: Key, state: &State) -> bool {
+        while self.old.front().is_some_and(|old| old.key < key) {
+            self.old.pop_front();
+        }
+        let is_same = |old: &Put| old.key == key && old.state == *state;
+        key >= self.last_new && self.old.front().is_some_and(is_same)
     }
 }
 
@@ -151,31 +204,29 @@ impl<'k> Replay<'k> {
 pub(super) fn spoken_of(
     kind: &Kind,
     stored: Vec<StoredFinding>,
-    from: Option<&Put>,
     outcome: &Outcome,
 ) -> Vec<StoredFinding> {
-    let is_open_at = |put: &Put, draft: &Draft| {
-        let begins = |draft: &Draft| (draft.started_at, draft.first_event);
-        kind.open(&put.state)
-            .iter()
-            .any(|open| begins(open) == begins(draft) && value(open) == value(draft))
-    };
+    let going_on = outcome.converged.as_ref().map_or_else(Vec::new, |put| kind.open(&put.state));
     stored
         .into_iter()
         .filter(|finding| {
             let draft = &finding.draft;
-            let is_after = from.is_none_or(|from| {
-                (draft.last_at, draft.last_event) > from.key || is_open_at(from, draft)
+            let is_after = outcome.start.as_ref().is_none_or(|start| {
+                (draft.last_at, draft.last_event) > start.key || start.is_open(draft)
             });
             // Where a fold went to the end, nothing is behind it, even what was found to be missing there.
             let is_before = outcome.converged.is_none()
                 || outcome
                     .until
                     .is_some_and(|until| (draft.detected_at, draft.detected_by) <= until);
-            let goes_on = outcome.converged.as_ref().is_some_and(|put| is_open_at(put, draft));
-            is_after && is_before && !goes_on
+            is_after && is_before && !is_among(&going_on, draft)
         })
         .collect()
+}
+
+fn is_among(open: &[Draft], draft: &Draft) -> bool {
+    let begins = |draft: &Draft| (draft.started_at, draft.first_event);
+    open.iter().any(|open| begins(open) == begins(draft) && value(open) == value(draft))
 }
 
 fn value(draft: &Draft) -> Option<&String> {

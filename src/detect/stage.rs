@@ -15,9 +15,9 @@ use super::lineage::Lineages;
 use super::matching::Matcher;
 use super::meanings::Meanings;
 use super::pass::{Found, Pace};
-use super::replay::{Outcome, Put, compare, just_after, spoken_of};
+use super::replay::{Outcome, compare, just_after, spoken_of};
 use super::tails::Tails;
-use crate::model::{Draft, EventId};
+use crate::model::EventId;
 use crate::store::checkpoints::{self, CheckpointWrites};
 use crate::store::counted;
 use crate::store::findings::{self, NewFindings, RuleRow};
@@ -43,7 +43,7 @@ pub struct Detector {
     /// Findings of the chunk at hand that have no rows yet.
     pub(super) new_findings: NewFindings,
     /// Rules and groups that have findings, by their numbers in the database.
-    found_before: HashSet<(i64, i64), RandomState>,
+    pub(super) found_before: HashSet<(i64, i64), RandomState>,
     /// Rules and groups whose findings changed since others that count them were judged.
     pub(super) stirred: BTreeSet<(usize, i64)>,
     pub evicted: u64,
@@ -126,13 +126,13 @@ impl Detector {
         store: &Store,
         events: i64,
     ) -> Result<(Writing, Arrived), StoreError> {
-        // While it is ours to write, nothing is committed: what another connection reads is all there is.
-        let mut reader = store.reader().await?;
+        // While it is ours to write, nothing is committed: what others read is all there is.
+        let mut readers = [store.reader().await?, store.reader().await?];
         let mut writing = store.write().await?;
         let begun = async {
             self.sync(&mut writing).await?;
             self.feeds = Feeds::load(&mut writing).await?;
-            self.arrived((&mut reader, &mut writing), events).await
+            self.arrived((&mut readers, &mut writing), events).await
         };
         let begun = begun.await;
         if begun.is_err() {
@@ -152,7 +152,6 @@ impl Detector {
             return self.commit(writing).await;
         };
         found.events += arrived.rows.len() as u64;
-        let arrived = arrived.by_identity();
         let ids: Vec<i64> = self.rules.iter().map(|rule| rule.id).collect();
         let mut done = Box::pin(self.chunk(&mut writing, &arrived, last, now, found)).await;
         if done.is_ok() {
@@ -210,22 +209,26 @@ impl Detector {
         self.rules = findings::sync_rules(writing, &rules).await?;
         counted::hear_and_quiet(writing, &self.quiet()).await?;
         self.found_before = findings::pairs_with_findings(writing).await?.into_iter().collect();
-        self.tails = Tails::begin(writing, &self.rules).await?;
+        self.tails = Tails::begin(&self.rules);
         Ok(())
     }
 
     async fn chunk(
         &mut self,
         writing: &mut Writing,
-        Arrived { rows, meant }: &Arrived,
+        arrived: &Arrived,
         last_seq: i64,
         now: DateTime<Utc>,
         found: &mut Found,
     ) -> Result<(), StoreError> {
-        let touched = self.touched(writing, rows, meant).await?;
-        self.load_tails(writing, &touched).await?;
-        let left = self.left(writing, last_seq).await?;
-        self.fold(writing, rows, (touched, left), last_seq, now, found).await?;
+        let Arrived { rows, meant } = arrived;
+        self.meanings.settle(&mut self.groups, writing).await?;
+        let touched = self.meanings.pairs_of(meant);
+        self.load_tails(writing, touched.into_iter()).await?;
+        let mut others = self.left(writing, last_seq).await?;
+        let order = arrived.by_identity();
+        self.late_of_namesakes(writing, (rows, &order), &mut others).await?;
+        self.fold(writing, (arrived, &order), others, last_seq, now, found).await?;
         self.histories = Histories::default();
         self.new_findings.sort();
         self.new_findings.flush(writing).await?;
@@ -234,42 +237,38 @@ impl Detector {
         self.feeds.flush(writing).await?;
         let remembered = self.pace.remembered;
         self.evicted += self.tails.bound(&self.rules, remembered);
-        self.evicted += self.groups.bound(remembered) + self.meanings.bound(remembered);
+        self.evicted += self.lineages.bound();
+        let groups = self.groups.bound(remembered);
+        // Met again, a group would be another pair to meanings that know it already.
+        self.evicted += groups + self.meanings.bound(if groups == 0 { remembered } else { 0 });
         Ok(())
     }
 
     /// Writes what a fold came to.
-    #[expect(clippy::too_many_arguments, reason = "a pair, its outcome, and what the chunk shares")]
     pub(super) async fn settle(
         &mut self,
         writing: &mut Writing,
         pair: (usize, i64),
-        from: Option<Put>,
         mut outcome: Outcome,
         late: Option<Late>,
         now: DateTime<Utc>,
         found: &mut Found,
     ) -> Result<(), StoreError> {
         let ids = (self.rules[pair.0].id, pair.1);
-        let kind = &self.matcher.rules[pair.0].kind;
-        let standing: Vec<Draft> = from.as_ref().map_or_else(Vec::new, |from| {
-            let judged = self.feeds.judged(ids.0, kind, &from.state);
-            let open = kind.open(&from.state).into_iter();
-            open.filter(|draft| draft.detected_at <= judged).collect()
+        let start = outcome.start.as_ref();
+        let since = start.map_or(i64::MIN, |start| {
+            start.standing().map(|open| open.started_at).fold(start.key.0, i64::min)
         });
-        let is_quiet = outcome.drafts.is_empty() && standing.is_empty();
+        let is_quiet = outcome.is_quiet();
         let may_be_known = self.found_before.contains(&ids);
-        if !is_quiet || may_be_known && (late.is_some() || from.is_none()) {
-            let since = from.as_ref().map_or(i64::MIN, |from| {
-                standing.iter().map(|open| open.started_at).fold(from.key.0, i64::min)
-            });
+        if !is_quiet || may_be_known && (late.is_some() || start.is_none()) {
             let stored = if may_be_known {
                 findings::findings_since(writing, ids, since).await?
             } else {
                 Vec::new()
             };
             let kind = &self.matcher.rules[pair.0].kind;
-            let stored = spoken_of(kind, stored, from.as_ref(), &outcome);
+            let stored = spoken_of(kind, stored, &outcome);
             for change in compare(stored, std::mem::take(&mut outcome.drafts)) {
                 self.found_before.insert(ids);
                 self.stirred.insert(pair);
@@ -277,7 +276,7 @@ impl Detector {
                 apply(writing, new, ids, change, late.as_ref(), now, found).await?;
             }
         }
-        self.put_away(writing, pair, from, outcome, late.is_some()).await
+        self.put_away(writing, pair, outcome, late.is_some()).await
     }
 
     /// Puts away where the fold has come to, in place of what it went over again.
@@ -285,31 +284,30 @@ impl Detector {
         &mut self,
         writing: &mut Writing,
         pair: (usize, i64),
-        from: Option<Put>,
-        mut outcome: Outcome,
+        outcome: Outcome,
         is_late: bool,
     ) -> Result<(), StoreError> {
         let ids = (self.rules[pair.0].id, pair.1);
-        let from = from.filter(|from| from.folded >= self.pace.spacing);
+        let stays = outcome.start.and_then(|start| start.stays);
         if is_late {
-            let begin = from.map_or((i64::MIN, EventId([0; 16])), |from| just_after(from.key));
+            let begin = stays.map_or((i64::MIN, EventId([0; 16])), |stays| just_after(stays.key));
             let end = outcome.converged.as_ref().map(|put| put.key);
             checkpoints::drop_checkpoints(writing, ids, begin, end).await?;
-        } else if let Some(full) = from {
-            self.writes.checkpoints.push((ids, full.pack()));
+        } else {
+            self.writes.checkpoints.extend(stays.map(|stays| (ids, stays)));
         }
         if outcome.converged.is_none() {
-            let tail = outcome.puts.pop();
-            match &tail {
+            match &outcome.tail {
                 Some(tail) => {
                     let kind = &self.matcher.rules[pair.0].kind;
-                    let due = self.feeds.due(writing, ids.0, kind, &tail.state).await?;
+                    self.feeds.meet(writing, ids.0, kind, &tail.state).await?;
+                    let due = self.feeds.due(ids.0, kind, &tail.state);
                     self.writes.tails.push(((ids, tail.pack()), due));
                 }
                 // No event of the group is left.
                 None => checkpoints::drop_tail(writing, ids).await?,
             }
-            self.tails.put(pair, tail);
+            self.tails.put(pair, outcome.tail);
         }
         self.writes.checkpoints.extend(outcome.puts.iter().map(|put| (ids, put.pack())));
         Ok(())

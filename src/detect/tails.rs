@@ -6,9 +6,8 @@ use foldhash::fast::RandomState;
 
 use super::replay::Put;
 use super::stage::Detector;
-use super::touched::Touched;
 use crate::model::EventId;
-use crate::store::findings::{self, Key, RuleRow};
+use crate::store::findings::{Key, RuleRow};
 use crate::store::{StoreError, Writing, checkpoints};
 
 /// States remembered; past that they are read again.
@@ -31,23 +30,21 @@ enum Tail {
 #[derive(Default)]
 pub(super) struct Tails {
     known: HashMap<(usize, i64), Tail, RandomState>,
-    /// Rules that had put folds away before this program began, by their number in the database: all that
-    /// others have put away is remembered.
+    /// Rules that had seen events before this program began, by their number in the database: all that others have
+    /// put away is remembered.
     begun_before: HashSet<i64, RandomState>,
     /// Whether all that the rules have seen went by here: what is not known has seen nothing.
     saw_all: bool,
 }
 
 impl Tails {
-    pub(super) async fn begin(
-        writing: &mut Writing,
-        rules: &[RuleRow],
-    ) -> Result<Self, StoreError> {
-        Ok(Self {
+    pub(super) fn begin(rules: &[RuleRow]) -> Self {
+        let begun_before = rules.iter().filter(|rule| rule.seen_seq > 0).map(|rule| rule.id);
+        Self {
             known: HashMap::default(),
-            begun_before: findings::rules_with_tails(writing).await?.into_iter().collect(),
+            begun_before: begun_before.collect(),
             saw_all: rules.iter().all(|rule| rule.seen_seq == 0),
-        })
+        }
     }
 
     /// The last checkpoint of a fold; where it has none and all its events are known, the last of those.
@@ -93,16 +90,15 @@ impl Detector {
     pub(super) async fn load_tails(
         &mut self,
         writing: &mut Writing,
-        touched: &Touched,
+        pairs: impl Iterator<Item = (usize, i64)>,
     ) -> Result<(), StoreError> {
         let number = |rule: usize| self.rules[rule].id;
         let is_unknown = |pair: &(usize, i64)| {
-            !self.tails.known.contains_key(pair)
-                && self.tails.begun_before.contains(&number(pair.0))
+            self.tails.begun_before.contains(&number(pair.0))
+                && !self.tails.known.contains_key(pair)
         };
-        let pairs = touched.iter().map(|(pair, _)| *pair).filter(is_unknown);
         let unknown: BTreeMap<(i64, i64), usize> =
-            pairs.map(|(rule, group)| ((number(rule), group), rule)).collect();
+            pairs.filter(is_unknown).map(|(rule, group)| ((number(rule), group), rule)).collect();
         let asked: Vec<(i64, i64)> = unknown.keys().copied().collect();
         for (pair, tail) in checkpoints::tails(writing, &asked).await? {
             self.tails.put((unknown[&pair], pair.1), Some(Put::unpack(&tail)?));

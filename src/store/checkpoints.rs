@@ -25,7 +25,7 @@ pub async fn tails(
     for pairs in pairs.chunks(5_000) {
         let rows = sqlx::query(
             "select created_at, event_id, folded, state, rule_id, group_id from json_each($1) \
-             cross join tails on rule_id = value ->> 0 and group_id = value ->> 1",
+             cross join tails on group_id = value ->> 1 and rule_id = value ->> 0",
         )
         .bind(serde_json::json!(pairs).to_string());
         for row in rows.fetch_all(&mut **writing).await? {
@@ -137,6 +137,12 @@ pub struct CheckpointWrites {
 }
 
 impl CheckpointWrites {
+    /// Adds others.
+    pub fn append(&mut self, mut others: Self) {
+        self.tails.append(&mut others.tails);
+        self.checkpoints.append(&mut others.checkpoints);
+    }
+
     /// Writes as many as fill whole statements; the others wait for more.
     pub async fn flush_some(&mut self, writing: &mut Writing) -> Result<(), StoreError> {
         let whole = |waiting: usize| waiting - waiting % ROWS_AT_ONCE;
@@ -151,24 +157,26 @@ impl CheckpointWrites {
 
     /// Writes all of it, and is empty again. What stands in the order of its key goes in fastest.
     pub async fn flush(&mut self, writing: &mut Writing) -> Result<(), StoreError> {
-        self.tails.sort_by_key(|((pair, _), _)| *pair);
+        self.tails.sort_by_key(|(((rule, group), _), _)| (*group, *rule));
         self.checkpoints.sort_by_key(|(pair, _)| *pair);
-        put_tails(writing, &self.tails).await?;
-        put_checkpoints(writing, &self.checkpoints).await?;
-        self.tails.clear();
-        self.checkpoints.clear();
-        Ok(())
+        put_tails(writing, &mut self.tails).await?;
+        put_checkpoints(writing, &mut self.checkpoints).await
     }
 }
 
-async fn put_tails(writing: &mut Writing, all: &[(Owned, Option<Due>)]) -> Result<(), StoreError> {
-    for rows in all.chunks(ROWS_AT_ONCE) {
+async fn put_tails(
+    writing: &mut Writing,
+    all: &mut Vec<(Owned, Option<Due>)>,
+) -> Result<(), StoreError> {
+    while !all.is_empty() {
+        let rows = all.drain(..ROWS_AT_ONCE.min(all.len()));
+        let is_whole = rows.len() == ROWS_AT_ONCE;
         let values = vec!["(?, ?, ?, ?, ?, ?, ?, ?)"; rows.len()].join(", ");
         let sql = format!(
             "insert or replace into tails (rule_id, group_id, created_at, event_id, folded, state, due_at, \
              feed_id) values {values}"
         );
-        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(rows.len() == ROWS_AT_ONCE);
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(is_whole);
         for ((pair, Checkpoint { key, folded, state }), due) in rows {
             query = query.bind(pair.0).bind(pair.1).bind(key.0).bind(key.1.0.to_vec());
             query = query.bind(folded).bind(state);
@@ -179,14 +187,16 @@ async fn put_tails(writing: &mut Writing, all: &[(Owned, Option<Due>)]) -> Resul
     Ok(())
 }
 
-async fn put_checkpoints(writing: &mut Writing, all: &[Owned]) -> Result<(), StoreError> {
-    for rows in all.chunks(ROWS_AT_ONCE) {
+async fn put_checkpoints(writing: &mut Writing, all: &mut Vec<Owned>) -> Result<(), StoreError> {
+    while !all.is_empty() {
+        let rows = all.drain(..ROWS_AT_ONCE.min(all.len()));
+        let is_whole = rows.len() == ROWS_AT_ONCE;
         let values = vec!["(?, ?, ?, ?, ?, ?)"; rows.len()].join(", ");
         let sql = format!(
             "insert or replace into checkpoints (rule_id, group_id, created_at, event_id, folded, state) \
              values {values}"
         );
-        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(rows.len() == ROWS_AT_ONCE);
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(is_whole);
         for (pair, Checkpoint { key, folded, state }) in rows {
             query = query.bind(pair.0).bind(pair.1).bind(key.0).bind(key.1.0.to_vec());
             query = query.bind(folded).bind(state);

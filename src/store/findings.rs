@@ -1,7 +1,8 @@
 //! What rules found, and how findings changed since.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
@@ -49,6 +50,7 @@ pub async fn sync_rules(
         sqlx::query_as("select id, name, fingerprint, seen_seq from rules")
             .fetch_all(&mut **writing)
             .await?;
+    let mut begun_again = Vec::new();
     for (id, name, fingerprint, _) in &known {
         let is_current = rules.contains(&(name.as_str(), fingerprint.as_str()));
         if is_current || fingerprint.is_empty() && !rules.iter().any(|(other, _)| other == name) {
@@ -63,11 +65,10 @@ pub async fn sync_rules(
             .bind(fresh)
             .execute(&mut **writing)
             .await?;
-        for delete in [
-            "delete from tails where rule_id = $1",
-            "delete from checkpoints where rule_id = $1",
-            "delete from feeds where rule_id = $1",
-        ] {
+        begun_again.push(*id);
+        for delete in
+            ["delete from checkpoints where rule_id = $1", "delete from feeds where rule_id = $1"]
+        {
             sqlx::query(delete).bind(id).execute(&mut **writing).await?;
         }
         sqlx::query(
@@ -76,6 +77,11 @@ pub async fn sync_rules(
         .bind(id)
         .execute(&mut **writing)
         .await?;
+    }
+    if !begun_again.is_empty() {
+        // They stand by group: once through for all rules.
+        let delete = format!("delete from tails where rule_id in ({})", list(&begun_again));
+        sqlx::query(AssertSqlSafe(delete)).execute(&mut **writing).await?;
     }
     let mut rows = Vec::with_capacity(rules.len());
     for (name, fingerprint) in rules {
@@ -97,15 +103,6 @@ pub async fn seen_by_rules(writing: &mut Writing) -> Result<BTreeMap<i64, i64>, 
     let rows: Vec<(i64, i64)> =
         sqlx::query_as("select id, seen_seq from rules").fetch_all(&mut **writing).await?;
     Ok(rows.into_iter().collect())
-}
-
-/// The rules that have folds put away.
-pub async fn rules_with_tails(writing: &mut Writing) -> Result<Vec<i64>, StoreError> {
-    Ok(sqlx::query_scalar(
-        "select id from rules r where exists (select 1 from tails t where t.rule_id = r.id)",
-    )
-    .fetch_all(&mut **writing)
-    .await?)
 }
 
 /// The rules and groups that have findings.
@@ -154,22 +151,31 @@ pub async fn group_numbers(
     for groups in groups.chunks(AT_ONCE) {
         let values = vec!["(?, ?)"; groups.len()].join(", ");
         let sql = format!(
-            "insert into groups (key, identity_id) values {values} on conflict (key) do nothing"
+            "insert into groups (key, identity_id) values {values} on conflict (key) do nothing \
+             returning key, id"
         );
-        let mut insert = sqlx::query(AssertSqlSafe(sql)).persistent(groups.len() == AT_ONCE);
+        let mut insert = sqlx::query_as::<_, (String, i64)>(AssertSqlSafe(sql))
+            .persistent(groups.len() == AT_ONCE);
         for group in groups {
             insert = insert.bind(&group.key).bind(group.identity_id);
         }
-        insert.execute(&mut **writing).await?;
-        let marks = vec!["?"; groups.len()].join(", ");
-        let sql = format!("select key, id from groups where key in ({marks})");
-        let mut select = sqlx::query_as::<_, (String, i64)>(AssertSqlSafe(sql))
-            .persistent(groups.len() == AT_ONCE);
-        for group in groups {
-            select = select.bind(&group.key);
+        let mut known: HashMap<String, i64, RandomState> =
+            insert.fetch_all(&mut **writing).await?.into_iter().collect();
+        // What was there before is not returned.
+        let before: Vec<&str> = groups
+            .iter()
+            .map(|group| group.key.as_str())
+            .filter(|key| !known.contains_key(*key))
+            .collect();
+        if !before.is_empty() {
+            let select =
+                "select key, id from groups where key in (select value from json_each($1))";
+            let before: Vec<(String, i64)> = sqlx::query_as(select)
+                .bind(serde_json::json!(before).to_string())
+                .fetch_all(&mut **writing)
+                .await?;
+            known.extend(before);
         }
-        let known: BTreeMap<String, i64> =
-            select.fetch_all(&mut **writing).await?.into_iter().collect();
         for group in groups {
             let number = known.get(&group.key).ok_or_else(|| {
                 StoreError::Corrupt(format!("the group {:?} cannot be made", group.key))

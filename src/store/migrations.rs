@@ -35,6 +35,7 @@ const STEPS: &[(i64, &str, &str)] = steps![
     53 "0053_rests",
     54 "0054_renamed",
     55 "0055_ended",
+    56 "0056_tails_by_group",
 ];
 
 /// All steps.

@@ -162,6 +162,16 @@ impl std::fmt::Debug for Store {
 /// own 1,000 writes each page of a bulk import less often.
 const WAL_PAGES: &str = "20000";
 
+/// KiB of the file that the writing connection remembers: as much as bulk imports go back to.
+const WRITER_CACHE: &str = "-65536";
+
+/// KiB of the file that each connection that only reads remembers. What they go through is mostly passed once, and what
+/// is asked for often stands in the system's own memory.
+const READER_CACHE: &str = "-4096";
+
+/// Connections that only read: detection has two for itself while it waits for its turn to write.
+const READERS: u32 = 6;
+
 impl Store {
     /// Opens a database by its address (`sqlite://FILE`), making it and bringing it up to date.
     pub async fn open(address: &str) -> Result<Self, StoreError> {
@@ -177,7 +187,6 @@ impl Store {
             .foreign_keys(false)
             .busy_timeout(Duration::from_mins(1))
             .pragma("wal_autocheckpoint", WAL_PAGES)
-            .pragma("cache_size", "-65536")
             .pragma("temp_store", "memory")
             // Rows cross from SQLite's thread to ours so many at a time: each crossing costs two switches.
             .row_buffer_size(1024)
@@ -192,7 +201,7 @@ impl Store {
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_mins(2))
-            .connect_with(options.clone())
+            .connect_with(options.clone().pragma("cache_size", WRITER_CACHE))
             .await
             .map_err(failed)?;
         migrations::all().run(&writer).await.map_err(|error| StoreError::Open {
@@ -200,8 +209,10 @@ impl Store {
             reason: unready(&error),
         })?;
         let readers = SqlitePoolOptions::new()
-            .max_connections(4)
-            .connect_with(options.read_only(true).create_if_missing(false))
+            .max_connections(READERS)
+            .connect_with(
+                options.read_only(true).create_if_missing(false).pragma("cache_size", READER_CACHE),
+            )
             .await
             .map_err(failed)?;
         Ok(Self { writer, readers, dictionary: Mutex::default(), path })

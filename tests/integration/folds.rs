@@ -183,6 +183,22 @@ async fn what_is_forgotten_is_counted_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_group_goes_on_where_it_was_when_groups_are_forgotten_and_what_events_mean_is_not() {
+    let three =
+        "  type: event_count\n  group-by: [identity]\n  timespan: 1h\n  condition: {gte: 3}";
+    let pace = Pace { remembered: 10, ..Pace::default() };
+    let mut folds = Folds::new(three, "", pace).await;
+    // Of one group, and all different: their meanings are forgotten. Then as many groups as are forgotten.
+    folds.take((0..11_u32).map(|n| event(n.into(), i64::from(n) * 7_200, 0, n.into()))).await;
+    folds.take((1..=10_u32).map(|n| event((100 + n).into(), 200_000, n.into(), 0))).await;
+    // One that is like another that was met, and one that is not.
+    folds.take([event(201, 200_010, 1, 0), event(202, 200_020, 1, 99)]).await;
+    let found = folds.found().await;
+    let counts: Vec<u64> = found.iter().map(|finding| finding.draft.event_count).collect();
+    assert_eq!(counts, [3]);
+}
+
+#[tokio::test]
 async fn a_value_of_several_fields_is_shown_with_all_of_them() {
     let first = "  type: value_count\n  group-by: [tenantId]\n  timespan: 1h\n  \
                  condition: {field: [ipAddress, resourceId], gte: 1}";
