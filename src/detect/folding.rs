@@ -31,7 +31,9 @@ impl Detector {
             let (written, (steps, goes_on)) =
                 tokio::join!(writes.flush_some(writing), self.steps(&mut walk));
             written?;
-            self.writes.append(writes);
+            // What was left over comes first.
+            writes.append(std::mem::take(&mut self.writes));
+            self.writes = writes;
             for (pair, step) in steps {
                 match step {
                     Step::Goes(outcome) => {
