@@ -15,7 +15,7 @@ pub(super) struct Arrived {
 
 impl Arrived {
     /// The places of the rows in the order in which nearly every group has neighbours: by identity, and by time for
-    /// each. Each row is visited once in that order, so none need be moved.
+    /// each. Rows stay where they are: each is visited once in that order.
     pub(super) fn by_identity(&self) -> Vec<u32> {
         let rows = &self.rows;
         let mut order: Vec<(i64, u32)> =

@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 
 use super::change::GroupChange;
 use super::feeds::Feeds;
-use super::kinds::{Occurrence, Role, Which};
+use super::kinds::{Occurrence, Role};
 use super::lineage::Lineages;
 use super::matching::Matcher;
 use super::meanings::{Meaning, Meanings};
@@ -222,20 +222,5 @@ impl<'d> Folds<'d> {
     /// How many are put away.
     pub(super) fn put_away_so_far(&self) -> usize {
         self.writes.tails.len()
-    }
-}
-
-/// An event as folds take it, but for what it means to each.
-pub(super) fn occurrence<'e>(row: &EventRow) -> Occurrence<'e> {
-    Occurrence {
-        at: row.created_at,
-        id: row.id,
-        identity: row.identity_id,
-        resource: row.resource_id,
-        code: row.error_code,
-        value: Cow::Borrowed(""),
-        role: Role::Counted,
-        is_inherited: false,
-        which: Which::default(),
     }
 }

@@ -255,17 +255,8 @@ impl Matcher {
     /// An event as the fold of a rule takes it.
     #[must_use]
     pub fn occurrence<'e>(&self, hit: Hit, row: &'e EventRow, names: &'e Names) -> Occurrence<'e> {
-        Occurrence {
-            at: row.created_at,
-            id: row.id,
-            identity: row.identity_id,
-            resource: row.resource_id,
-            code: row.error_code,
-            value: self.value(hit, row, names),
-            role: hit.role,
-            is_inherited: false,
-            which: hit.which,
-        }
+        let value = self.value(hit, row, names);
+        Occurrence { value, role: hit.role, which: hit.which, ..Occurrence::of(row) }
     }
 }
 

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use super::arrived::Arrived;
 use super::change::{GroupChange, Others};
-use super::folds::{Folds, Step, occurrence};
+use super::folds::{Folds, Step};
+use super::kinds::Occurrence;
 use super::meanings::Meanings;
 use crate::store::EventRow;
 
@@ -133,7 +134,7 @@ impl<'a> Walk<'a> {
     /// Shows an event to all groups that it is of.
     fn event(&mut self, row: &EventRow, place: u32, meant: Range<u32>, folds: &mut Folds<'_>) {
         let meanings = folds.meanings();
-        let mut event = occurrence(row);
+        let mut event = Occurrence::of(row);
         for number in meant {
             let meaning = meanings.get(number);
             if folds.is_seen(meaning.rule, row) {
@@ -169,7 +170,7 @@ impl<'a> Walk<'a> {
             let at = *at.get_or_insert_with(|| {
                 folds.begin(pair, change(row, self.others.remove(&pair)), Some(meaning.role))
             });
-            folds.take(at, meaning, &mut occurrence(row), is_first);
+            folds.take(at, meaning, &mut Occurrence::of(row), is_first);
         }
     }
 }

@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Draft, EventId};
+use crate::store::EventRow;
 
 pub use standing::{Measure, Standing};
 
@@ -78,6 +79,23 @@ pub struct Occurrence<'e> {
     pub is_inherited: bool,
     /// Which of several rules it was counted for.
     pub which: Which,
+}
+
+impl Occurrence<'_> {
+    /// An event of the group's own, before it is said what it means to the rule.
+    pub(super) fn of(row: &EventRow) -> Self {
+        Self {
+            at: row.created_at,
+            id: row.id,
+            identity: row.identity_id,
+            resource: row.resource_id,
+            code: row.error_code,
+            value: Cow::Borrowed(""),
+            role: Role::Counted,
+            is_inherited: false,
+            which: Which::default(),
+        }
+    }
 }
 
 /// An instant by the events of one feed: what comes from elsewhere says nothing of it.
